@@ -1,0 +1,124 @@
+//! What a step rests on, as a short text that changes when the image does.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{ActionKind, Image, LaunchPermissions};
+
+/// A part of an image that a decision may rest on and that can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EvidenceField {
+    /// Its state.
+    State,
+    /// Whether it is public.
+    Public,
+    /// Its launch permissions.
+    LaunchPermissions,
+    /// Its description.
+    Description,
+    /// Its tags.
+    Tags,
+    /// Its protection from deregistration.
+    Protection,
+    /// Its deprecation date.
+    Deprecation,
+    /// Whether it requires IMDSv2.
+    ImdsSupport,
+    /// Its last launch.
+    LastLaunch,
+    /// Owner, creation, name: these never change while the id is the same.
+    Identity,
+}
+
+impl EvidenceField {
+    const ALL: [Self; 10] = [
+        Self::State,
+        Self::Public,
+        Self::LaunchPermissions,
+        Self::Description,
+        Self::Tags,
+        Self::Protection,
+        Self::Deprecation,
+        Self::ImdsSupport,
+        Self::LastLaunch,
+        Self::Identity,
+    ];
+
+    /// The parts that an action changes, and that say nothing to the steps after it on the same image.
+    pub(crate) fn changed_by(kind: ActionKind) -> &'static [Self] {
+        match kind {
+            ActionKind::StripPublic => &[Self::Public, Self::LaunchPermissions],
+            ActionKind::StripShares | ActionKind::Share => &[Self::LaunchPermissions],
+            ActionKind::SetDescription => &[Self::Description],
+            ActionKind::RequireImdsv2 => &[Self::ImdsSupport],
+            ActionKind::Tag | ActionKind::Untag => &[Self::Tags],
+            ActionKind::Protect | ActionKind::Unprotect => &[Self::Protection],
+            ActionKind::Deprecate | ActionKind::Undeprecate => &[Self::Deprecation],
+            ActionKind::Disable | ActionKind::Enable => {
+                &[Self::State, Self::Public, Self::LaunchPermissions, Self::Tags]
+            }
+            ActionKind::Deregister => &Self::ALL,
+        }
+    }
+}
+
+/// A digest of the evidence. Equal evidence has equal fingerprints.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// Its text: 32 hexadecimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The fingerprint of an image, leaving out the fields that earlier steps of the same plan change. Where the
+/// launch permissions were not read, they are not part of the evidence either.
+pub fn fingerprint(
+    image: &Image,
+    permissions: Option<&LaunchPermissions>,
+    except: &BTreeSet<EvidenceField>,
+) -> Fingerprint {
+    let mut hash = Sha256::new();
+    for field in EvidenceField::ALL.iter().filter(|field| !except.contains(field)) {
+        // The debug form names every variant and quotes every text, so two different images cannot look alike.
+        let text = match field {
+            EvidenceField::State => image.state.as_str().to_owned(),
+            EvidenceField::Public => format!("{:?}", image.public),
+            EvidenceField::LaunchPermissions => format!("{permissions:?}"),
+            EvidenceField::Description => format!("{:?}", image.description),
+            EvidenceField::Tags => format!("{:?}", image.tags),
+            EvidenceField::Protection => image.protection.as_str().to_owned(),
+            EvidenceField::Deprecation => format!("{:?}", image.deprecated_at),
+            EvidenceField::ImdsSupport => format!("{:?}", image.imds_support),
+            EvidenceField::LastLaunch => format!("{:?}", image.last_launched_at),
+            EvidenceField::Identity => {
+                format!("{:?} {:?} {:?} {:?}", image.id, image.owner, image.name, image.created_at)
+            }
+        };
+        hash.update(format!("{field:?}\0{}\0{text}\0", text.len()));
+    }
+    Fingerprint(hex(&hash.finalize()[..16]))
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,51 @@
+//! The pure domain of amiwarden: images, facts, decisions, guards, plans.
+//!
+//! The flow is `Inventory -> Facts -> Verdict -> Decision -> Plan -> StepOutcome -> CycleReport`, and the
+//! modules stand in that order. Everything here is a value or a pure function: equal inputs give equal
+//! outputs, byte for byte.
+//!
+//! Deliberately absent: tokio, the AWS SDK, sqlx, Rhai, clocks, randomness, files. `now` and every
+//! identifier are arguments. Two ports, [`CloudReader`] and [`CloudWriter`], are all that this crate knows
+//! of the outside.
+
+mod action;
+mod call;
+mod change;
+mod derive;
+mod fact;
+mod facts;
+mod family;
+mod fingerprint;
+mod id;
+mod image;
+mod inventory;
+mod outcome;
+mod port;
+mod sharing;
+mod time;
+mod usage;
+mod verdict;
+
+pub use action::{Action, ActionKind, GrantFilter, SnapshotFate};
+pub use call::Call;
+pub use change::{Change, DISABLED_AT_TAG, Resolution};
+pub use derive::{Memory, derive_facts};
+pub use fact::{Fact, Need};
+pub use facts::{Cost, Facts};
+pub use family::{FamilyPlace, FamilyRule, ParseFamilyRuleError, place_families};
+pub use fingerprint::{EvidenceField, Fingerprint, fingerprint};
+pub use id::{
+    AccountId, ImageId, ParseAccountIdError, PlanId, PolicyName, Region, RunId, Scope, SnapshotId,
+};
+pub use image::{
+    BlockDevice, DeregistrationProtection, Image, ImageState, Lineage, Reading, Snapshot, StorageTier,
+};
+pub use inventory::{Coverage, Gap, Inventory, Listing, Source};
+pub use outcome::{Rehearsal, SnapshotResult, StepOutcome, StepReport};
+pub use port::{CallError, CallErrorKind, CloudReader, CloudWriter, Receipt};
+pub use sharing::{LaunchPermission, LaunchPermissions, ParseLaunchPermissionError};
+pub use time::{Duration, ParseDurationError, Timestamp};
+pub use usage::{ImageUse, UseKind};
+pub use verdict::{
+    Evaluation, FactReading, FailureKind, Opinion, PolicyFailure, Proposal, RuleRef, Verdict, Wish,
+};

@@ -1,0 +1,2 @@
+//! amiwarden.
+fn main() {}
