@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, ActionKind, Call, DeregistrationProtection, Duration, Fact, Facts, GrantFilter, Image, ImageState,
-    LaunchPermission, LaunchPermissions, Need, Reading, SnapshotFate, Timestamp,
+    Action, ActionKind, Call, DeregistrationProtection, Duration, Fact, Facts, GrantFilter, Image,
+    ImageState, LaunchPermission, LaunchPermissions, Need, Reading, SnapshotFate, Timestamp,
 };
 
 /// The tag that says since when an image is disabled, because EC2 does not.

@@ -57,9 +57,8 @@ impl Facts {
     /// Whether it is shared with anyone by name: an account, an organization or an organizational unit. Being
     /// public is something else.
     pub fn is_shared(&self) -> Fact<bool> {
-        self.launch_permissions.map(|permissions| {
-            permissions.iter().any(|permission| *permission != LaunchPermission::Everyone)
-        })
+        self.launch_permissions
+            .map(|permissions| permissions.iter().any(|permission| *permission != LaunchPermission::Everyone))
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{ActionKind, Image, LaunchPermissions};
+use crate::{Change, DISABLED_AT_TAG, Image, LaunchPermissions};
 
 /// A part of an image that a decision may rest on and that can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,21 +47,52 @@ impl EvidenceField {
         Self::LastLaunch,
         Self::Identity,
     ];
+}
 
-    /// The parts that an action changes, and that say nothing to the steps after it on the same image.
-    pub(crate) fn changed_by(kind: ActionKind) -> &'static [Self] {
-        match kind {
-            ActionKind::StripPublic => &[Self::Public, Self::LaunchPermissions],
-            ActionKind::StripShares | ActionKind::Share => &[Self::LaunchPermissions],
-            ActionKind::SetDescription => &[Self::Description],
-            ActionKind::RequireImdsv2 => &[Self::ImdsSupport],
-            ActionKind::Tag | ActionKind::Untag => &[Self::Tags],
-            ActionKind::Protect | ActionKind::Unprotect => &[Self::Protection],
-            ActionKind::Deprecate | ActionKind::Undeprecate => &[Self::Deprecation],
-            ActionKind::Disable | ActionKind::Enable => {
-                &[Self::State, Self::Public, Self::LaunchPermissions, Self::Tags]
+/// What a fingerprint leaves out because earlier steps of the same plan change it. Tags are left out one by
+/// one, so that a tag that somebody else sets in the meantime is still noticed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mask {
+    fields: BTreeSet<EvidenceField>,
+    tags: BTreeSet<String>,
+}
+
+impl Mask {
+    /// Leaves out whatever these changes change.
+    pub fn of_changes<'a>(changes: impl Iterator<Item = &'a Change>) -> Self {
+        let mut mask = Self::default();
+        for change in changes {
+            mask.add(change);
+        }
+        mask
+    }
+
+    fn add(&mut self, change: &Change) {
+        use EvidenceField as Field;
+        match change {
+            Change::StripPublic => self.fields.extend([Field::Public, Field::LaunchPermissions]),
+            Change::StripShares(_) | Change::Share(_) => {
+                self.fields.insert(Field::LaunchPermissions);
             }
-            ActionKind::Deregister => &Self::ALL,
+            Change::SetDescription(_) => {
+                self.fields.insert(Field::Description);
+            }
+            Change::RequireImdsV2 => {
+                self.fields.insert(Field::ImdsSupport);
+            }
+            Change::Tag(tags) => self.tags.extend(tags.keys().cloned()),
+            Change::Untag(keys) => self.tags.extend(keys.iter().cloned()),
+            Change::Protect { .. } | Change::Unprotect => {
+                self.fields.insert(Field::Protection);
+            }
+            Change::Deprecate(_) | Change::Undeprecate => {
+                self.fields.insert(Field::Deprecation);
+            }
+            Change::Disable | Change::Enable => {
+                self.fields.extend([Field::State, Field::Public, Field::LaunchPermissions]);
+                self.tags.insert(DISABLED_AT_TAG.to_owned());
+            }
+            Change::Deregister(_) => self.fields.extend(Field::ALL),
         }
     }
 }
@@ -86,20 +117,19 @@ impl fmt::Display for Fingerprint {
 
 /// The fingerprint of an image, leaving out the fields that earlier steps of the same plan change. Where the
 /// launch permissions were not read, they are not part of the evidence either.
-pub fn fingerprint(
-    image: &Image,
-    permissions: Option<&LaunchPermissions>,
-    except: &BTreeSet<EvidenceField>,
-) -> Fingerprint {
+pub fn fingerprint(image: &Image, permissions: Option<&LaunchPermissions>, mask: &Mask) -> Fingerprint {
     let mut hash = Sha256::new();
-    for field in EvidenceField::ALL.iter().filter(|field| !except.contains(field)) {
+    for field in EvidenceField::ALL.iter().filter(|field| !mask.fields.contains(field)) {
         // The debug form names every variant and quotes every text, so two different images cannot look alike.
         let text = match field {
             EvidenceField::State => image.state.as_str().to_owned(),
             EvidenceField::Public => format!("{:?}", image.public),
             EvidenceField::LaunchPermissions => format!("{permissions:?}"),
             EvidenceField::Description => format!("{:?}", image.description),
-            EvidenceField::Tags => format!("{:?}", image.tags),
+            EvidenceField::Tags => {
+                let tags = image.tags.iter().filter(|(key, _)| !mask.tags.contains(*key));
+                format!("{:?}", tags.collect::<Vec<_>>())
+            }
             EvidenceField::Protection => image.protection.as_str().to_owned(),
             EvidenceField::Deprecation => format!("{:?}", image.deprecated_at),
             EvidenceField::ImdsSupport => format!("{:?}", image.imds_support),

@@ -11,16 +11,21 @@
 mod action;
 mod call;
 mod change;
+mod decision;
 mod derive;
 mod fact;
 mod facts;
 mod family;
 mod fingerprint;
+mod guard;
 mod id;
 mod image;
 mod inventory;
+mod limits;
 mod outcome;
+mod plan;
 mod port;
+mod report;
 mod sharing;
 mod time;
 mod usage;
@@ -29,20 +34,25 @@ mod verdict;
 pub use action::{Action, ActionKind, GrantFilter, SnapshotFate};
 pub use call::Call;
 pub use change::{Change, DISABLED_AT_TAG, Resolution};
+pub use decision::{
+    Because, Conflict, Decision, PlannedChange, Satisfied, Unresolved, Vetoed, decide, missing,
+};
 pub use derive::{Memory, derive_facts};
 pub use fact::{Fact, Need};
 pub use facts::{Cost, Facts};
 pub use family::{FamilyPlace, FamilyRule, ParseFamilyRuleError, place_families};
-pub use fingerprint::{EvidenceField, Fingerprint, fingerprint};
-pub use id::{
-    AccountId, ImageId, ParseAccountIdError, PlanId, PolicyName, Region, RunId, Scope, SnapshotId,
-};
+pub use fingerprint::{EvidenceField, Fingerprint, Mask, fingerprint};
+pub use guard::{Guard, TrippedGuard};
+pub use id::{AccountId, ImageId, ParseAccountIdError, PlanId, PolicyName, Region, RunId, Scope, SnapshotId};
 pub use image::{
     BlockDevice, DeregistrationProtection, Image, ImageState, Lineage, Reading, Snapshot, StorageTier,
 };
 pub use inventory::{Coverage, Gap, Inventory, Listing, Source};
+pub use limits::{Ladder, Limits, LimitsOverride, Mode, Permanent};
 pub use outcome::{Rehearsal, SnapshotResult, StepOutcome, StepReport};
+pub use plan::{Held, Kept, Plan, PlanRequest, PolicySettings, ScopeDraft, Step, assemble, draft_scope};
 pub use port::{CallError, CallErrorKind, CloudReader, CloudWriter, Receipt};
+pub use report::{CycleReport, PolicyErrorReport, ScopeReport, Totals};
 pub use sharing::{LaunchPermission, LaunchPermissions, ParseLaunchPermissionError};
 pub use time::{Duration, ParseDurationError, Timestamp};
 pub use usage::{ImageUse, UseKind};

@@ -45,7 +45,11 @@ pub trait CloudWriter: Send + Sync {
     fn rehearse(&self, image: &ImageId, call: &Call) -> impl Future<Output = Result<(), CallError>> + Send;
 
     /// Sends `call` exactly once: a lost reply is reported as [`CallErrorKind::NoReply`], never tried again.
-    fn execute(&self, image: &ImageId, call: &Call) -> impl Future<Output = Result<Receipt, CallError>> + Send;
+    fn execute(
+        &self,
+        image: &ImageId,
+        call: &Call,
+    ) -> impl Future<Output = Result<Receipt, CallError>> + Send;
 
     /// How many requests have been sent so far.
     fn calls_sent(&self) -> u64;

@@ -32,7 +32,9 @@ pub enum LaunchPermission {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseLaunchPermissionError {
     /// An ARN that names neither an organization nor an organizational unit.
-    #[error("`{0}` is the ARN of neither an organization (`…:organization/o-…`) nor an organizational unit (`…:ou/o-…/ou-…`)")]
+    #[error(
+        "`{0}` is the ARN of neither an organization (`…:organization/o-…`) nor an organizational unit (`…:ou/o-…/ou-…`)"
+    )]
     Arn(String),
     /// Neither `all` nor an ARN, so it had to be an account.
     #[error("a launch permission is `all`, an account, or an organization's ARN")]

@@ -24,7 +24,9 @@ pub struct Duration(i64);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseDurationError {
     /// The text has no form that is understood.
-    #[error("`{0}` is not a duration: write a whole number and a unit, such as `90d`, `12h`, `2w`, `30m` or `45s`")]
+    #[error(
+        "`{0}` is not a duration: write a whole number and a unit, such as `90d`, `12h`, `2w`, `30m` or `45s`"
+    )]
     Malformed(String),
     /// Months and years have no fixed length.
     #[error("`{0}` names months or years, whose length varies: write days, such as `90d`")]

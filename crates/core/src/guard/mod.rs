@@ -1,0 +1,90 @@
+//! Guards: what stands between a decision and a change, each with a name.
+//!
+//! [`check_image`] holds what looks at one image; [`scope`] holds what looks at all candidates of a scope.
+//! A guard only ever holds back; none makes anything happen. Wherever a guard cannot tell, it holds.
+
+mod image;
+pub(crate) mod scope;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Scope;
+pub(crate) use image::{ImageCheck, check_image};
+
+/// The guards, in the order in which they look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guard {
+    /// The image carries the opt-out tag.
+    OptOut,
+    /// The image is being made, or in no state in which anything should be done to it.
+    Pending,
+    /// AWS Backup manages the image's life.
+    BackupManaged,
+    /// The image is protected from deregistration.
+    Protected,
+    /// The image has to be disabled before it may be deregistered.
+    Ladder,
+    /// Disabling and deregistering never happen to one image in the same cycle.
+    OneRung,
+    /// The image is too young, or nobody knows how old it is.
+    MinimumAge,
+    /// The image has not been disabled long enough, or nobody knows how long.
+    MinimumHold,
+    /// The image is one of the newest launchable images of its family.
+    NewestOfFamily,
+    /// Something uses the image, or it cannot be ruled out.
+    UsageProof,
+    /// A source of the scope could not be read to its end.
+    Completeness,
+    /// The Recycle Bin would not hold the image and its snapshots.
+    RecycleBin,
+    /// So many candidates that something is wrong.
+    Surge,
+    /// More of the scope's images than one cycle may take.
+    ShareOfScope,
+    /// More actions of this kind than one cycle may take.
+    PerCycle,
+}
+
+impl Guard {
+    /// Its name in reports and documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OptOut => "opt-out",
+            Self::Pending => "pending",
+            Self::BackupManaged => "backup-managed",
+            Self::Protected => "protected",
+            Self::Ladder => "ladder",
+            Self::OneRung => "one-rung",
+            Self::MinimumAge => "minimum-age",
+            Self::MinimumHold => "minimum-hold",
+            Self::NewestOfFamily => "newest-of-family",
+            Self::UsageProof => "usage-proof",
+            Self::Completeness => "completeness",
+            Self::RecycleBin => "recycle-bin",
+            Self::Surge => "surge",
+            Self::ShareOfScope => "share-of-scope",
+            Self::PerCycle => "per-cycle",
+        }
+    }
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A guard that found something wrong with the whole scope. A person has to look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrippedGuard {
+    /// The scope.
+    pub scope: Scope,
+    /// The guard.
+    pub guard: Guard,
+    /// What it found.
+    pub reason: String,
+}

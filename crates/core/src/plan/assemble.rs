@@ -1,0 +1,109 @@
+//! From the drafts of all scopes to one plan.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{Candidate, Held, Kept, Plan, PolicySettings, ScopeDraft, Step};
+use crate::fingerprint::hex;
+use crate::guard::scope::per_cycle;
+use crate::{
+    Change, Fingerprint, Guard, ImageId, Limits, LimitsOverride, Mode, PlanId, PolicyName, Scope,
+    TrippedGuard,
+};
+
+/// Joins the drafts under the caps that hold over all scopes. Also yields the images that are kept.
+pub fn assemble(
+    drafts: Vec<ScopeDraft>,
+    limits: &Limits,
+    policies: &BTreeMap<PolicyName, PolicySettings>,
+) -> (Plan, Vec<Kept>) {
+    let mut candidates = Vec::new();
+    let mut held = Vec::new();
+    let mut kept = Vec::new();
+    let mut tripped = Vec::new();
+    for draft in drafts {
+        candidates.extend(draft.candidates);
+        held.extend(draft.held);
+        kept.extend(draft.kept);
+        tripped.extend(draft.tripped);
+    }
+    let overrides: BTreeMap<&PolicyName, &LimitsOverride> =
+        policies.iter().map(|(name, settings)| (name, &settings.limits)).collect();
+    let sifted = per_cycle(candidates, limits, &overrides);
+    held.extend(
+        sifted.held.into_iter().map(|(candidate, reason)| candidate.into_held(Guard::PerCycle, reason)),
+    );
+    let steps = steps(sifted.passed);
+    held.sort_by(|one, other| {
+        (&one.scope, &one.image_id, one.change.kind()).cmp(&(
+            &other.scope,
+            &other.image_id,
+            other.change.kind(),
+        ))
+    });
+    kept.sort_by(|one, other| (&one.scope, &one.image_id).cmp(&(&other.scope, &other.image_id)));
+    tripped.sort_by(|one, other| one.scope.cmp(&other.scope));
+    let id = plan_id(&steps, &held, &tripped);
+    (Plan { id, steps, held, tripped }, kept)
+}
+
+/// Steps in the order of execution: scope by scope, within it the oldest image first, all changes of one image
+/// together.
+fn steps(mut candidates: Vec<Candidate>) -> Vec<Step> {
+    candidates.sort_by_cached_key(|candidate| (candidate.facts.scope.clone(), candidate.order()));
+    let mut steps: Vec<Step> = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        let is_same =
+            |step: &&Step| step.image_id == candidate.facts.image.id && step.scope == candidate.facts.scope;
+        let earlier: Vec<Change> =
+            steps.iter().rev().take_while(is_same).map(|step| step.change.clone()).collect();
+        steps.push(candidate.into_step(earlier.iter()));
+    }
+    steps
+}
+
+/// What a plan's name stands for: all of it but the wording of its reasons, which count days and would make
+/// every day's plan another one.
+#[derive(Serialize)]
+struct Content<'a> {
+    steps: Vec<StepContent<'a>>,
+    held: Vec<(&'a Scope, &'a ImageId, &'a Change, Guard)>,
+    tripped: Vec<(&'a Scope, Guard)>,
+}
+
+#[derive(Serialize)]
+struct StepContent<'a> {
+    scope: &'a Scope,
+    image_id: &'a ImageId,
+    change: &'a Change,
+    mode: Mode,
+    fingerprint: &'a Fingerprint,
+    rules: Vec<(&'a PolicyName, &'a str)>,
+}
+
+fn plan_id(steps: &[Step], held: &[Held], tripped: &[TrippedGuard]) -> PlanId {
+    let content = Content {
+        steps: steps
+            .iter()
+            .map(|step| StepContent {
+                scope: &step.scope,
+                image_id: &step.image_id,
+                change: &step.change,
+                mode: step.mode,
+                fingerprint: &step.fingerprint,
+                rules: step.because.iter().map(|it| (&it.policy, it.rule.name.as_str())).collect(),
+            })
+            .collect(),
+        held: held.iter().map(|held| (&held.scope, &held.image_id, &held.change, held.guard)).collect(),
+        tripped: tripped.iter().map(|tripped| (&tripped.scope, tripped.guard)).collect(),
+    };
+    let mut hash = Sha256::new();
+    match serde_json::to_vec(&content) {
+        Ok(bytes) => hash.update(bytes),
+        // Plain data with text keys always has a JSON form; were it not so, two plans must not share a name.
+        Err(error) => hash.update(format!("{error} {steps:?} {held:?} {tripped:?}")),
+    }
+    PlanId::new(format!("plan-{}", &hex(&hash.finalize())[..12]))
+}

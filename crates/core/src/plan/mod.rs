@@ -1,0 +1,160 @@
+//! The plan: what will be done to which image, in which order, and what will not and why.
+//!
+//! A plan is immutable and specific: carrying it out needs no choice. It is named by its content, so planning
+//! the same thing twice yields the same plan.
+
+mod assemble;
+mod draft;
+mod kept;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Because, Change, Facts, Fingerprint, Guard, ImageId, LaunchPermissions, Mask, Mode, PlanId, PolicyName,
+    RuleRef, Scope, Timestamp, TrippedGuard,
+};
+
+pub use assemble::assemble;
+pub use draft::{PlanRequest, PolicySettings, ScopeDraft, draft_scope};
+
+/// What one cycle is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Its name: a digest of everything in it but the wording of the reasons.
+    pub id: PlanId,
+    /// What to do, in order.
+    pub steps: Vec<Step>,
+    /// What a guard holds back.
+    pub held: Vec<Held>,
+    /// Guards that found something wrong with a whole scope.
+    pub tripped: Vec<TrippedGuard>,
+}
+
+/// One change to one image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The image.
+    pub image_id: ImageId,
+    /// Its name, for people.
+    pub name: Option<String>,
+    /// Its account and Region.
+    pub scope: Scope,
+    /// What to change.
+    pub change: Change,
+    /// Whether to carry it out, by the policies that ask for it.
+    pub mode: Mode,
+    /// Who asks for it. At least one.
+    pub because: Vec<Because>,
+    /// What the decision rests on. A step whose image has another fingerprint when its turn comes is skipped.
+    pub fingerprint: Fingerprint,
+    /// What the fingerprint leaves out, because earlier steps of this plan change it.
+    pub mask: Mask,
+    /// Whether the fingerprint covers the launch permissions.
+    pub covers_launch_permissions: bool,
+}
+
+/// A change that a guard holds back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The image.
+    pub image_id: ImageId,
+    /// Its name, for people.
+    pub name: Option<String>,
+    /// Its account and Region.
+    pub scope: Scope,
+    /// What was to be changed.
+    pub change: Change,
+    /// Who asks for it.
+    pub because: Vec<Because>,
+    /// What holds it.
+    pub guard: Guard,
+    /// Why.
+    pub reason: String,
+}
+
+/// An image to which nothing happens and of which nothing is held back, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The image.
+    pub image_id: ImageId,
+    /// Its name, for people.
+    pub name: Option<String>,
+    /// Its account and Region.
+    pub scope: Scope,
+    /// Why.
+    pub reason: String,
+    /// The policy whose word it was, where it was one's.
+    pub policy: Option<PolicyName>,
+    /// And its rule.
+    pub rule: Option<RuleRef>,
+}
+
+/// A change on its way through the guards.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) change: Change,
+    pub(crate) because: Vec<Because>,
+    pub(crate) mode: Mode,
+}
+
+impl Candidate {
+    /// The oldest image first, then by id, then in the order of execution. An image whose creation date is in
+    /// doubt comes last: whatever takes the oldest first takes it last.
+    pub(crate) fn order(&self) -> impl Ord + use<> {
+        let created_at: Option<Timestamp> = self.facts.created_at.known().copied();
+        (created_at.is_none(), created_at, self.facts.image.id.clone(), self.change.kind())
+    }
+
+    fn into_held(self, guard: Guard, reason: String) -> Held {
+        Held {
+            image_id: self.facts.image.id.clone(),
+            name: self.facts.image.name.clone(),
+            scope: self.facts.scope.clone(),
+            change: self.change,
+            because: self.because,
+            guard,
+            reason,
+        }
+    }
+
+    /// The step that carries it out after `earlier` steps on the same image.
+    fn into_step<'a>(self, earlier: impl Iterator<Item = &'a Change>) -> Step {
+        let mask = Mask::of_changes(earlier);
+        let permissions: Option<&LaunchPermissions> = self.facts.launch_permissions.known();
+        Step {
+            image_id: self.facts.image.id.clone(),
+            name: self.facts.image.name.clone(),
+            scope: self.facts.scope.clone(),
+            fingerprint: crate::fingerprint(&self.facts.image, permissions, &mask),
+            covers_launch_permissions: permissions.is_some(),
+            change: self.change,
+            mode: self.mode,
+            because: self.because,
+            mask,
+        }
+    }
+}
+
+impl Step {
+    /// What stands in the way of carrying the step out on the image as it is now, in words; `None` when it is
+    /// still what the plan rests on.
+    pub fn objection(
+        &self,
+        image: &crate::Image,
+        permissions: Option<&LaunchPermissions>,
+        opt_out_tag: &str,
+    ) -> Option<String> {
+        if image.tags.contains_key(opt_out_tag) {
+            return Some(format!("it carries the tag {opt_out_tag} now"));
+        }
+        let permissions = permissions.filter(|_| self.covers_launch_permissions);
+        if self.covers_launch_permissions && permissions.is_none() {
+            return Some("its launch permissions cannot be read any more".to_owned());
+        }
+        (crate::fingerprint(image, permissions, &self.mask) != self.fingerprint)
+            .then(|| "it is not what it was when the plan was made".to_owned())
+    }
+}
