@@ -1,0 +1,32 @@
+//! A simulated EC2 endpoint: HTTP, the EC2 query protocol, and programmable faults.
+//!
+//! [`Sandbox::start`] opens a loopback port that any AWS client can be pointed at. Behind it is a
+//! [`World`] seeded from a [`Fleet`] file: images with their states, permissions, tags, snapshots,
+//! protection and deprecation, and the instances and launch templates that use them. People rehearse
+//! policies on it, and tests check against it what is sent over the wire.
+//!
+//! It models what AWS documents about these calls and nothing more. Deliberately absent: checking of
+//! signatures, more than one account, creating images, the Recycle Bin, Auto Scaling, and every part
+//! of EC2 that has nothing to do with images. It shares no code with the program that it is there to
+//! check, and depends on no AWS crate.
+
+mod actions;
+mod fleet;
+mod protocol;
+mod server;
+mod world;
+
+pub use fleet::{
+    FLEET_SCHEMA, Fleet, FleetDate, FleetError, FleetImage, FleetInstance, FleetProblem, FleetProtection,
+    FleetSnapshot, FleetTemplate, FleetTemplateVersion, ParseFleetDateError,
+};
+pub use protocol::ApiError;
+pub use server::{
+    Bucket, BucketSizes, Cloud, Fault, FaultKind, LoadStateError, Nth, RequestRecord, Sandbox,
+    SandboxOptions, StartSandboxError,
+};
+pub use world::{
+    Actor, Change, Deregistered, Effect, ImageRecord, ImageState, InstanceRecord, InstanceState,
+    LaunchPermission, LaunchTemplateRecord, ParseLaunchPermissionError, Protection, SnapshotRecord,
+    SnapshotReturnCode, TemplateVersionRecord, World,
+};

@@ -1,0 +1,14 @@
+//! The EC2 query protocol: form parameters in, XML out.
+//!
+//! Nothing here knows what an image is. Signatures are not verified: the simulator serves a loopback
+//! port and has no secrets to protect, so the access key and Region are read and believed.
+
+mod error;
+mod identity;
+mod parameters;
+mod xml;
+
+pub use error::ApiError;
+pub(crate) use identity::{Caller, Service};
+pub(crate) use parameters::{Filter, Parameters};
+pub(crate) use xml::Xml;

@@ -1,0 +1,94 @@
+//! What decides over a request before the world does: faults, buckets, denials. And the request log.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tokio::time::Instant;
+
+use super::buckets::Buckets;
+use super::faults::{ArmedFault, FaultKind, Seen};
+use super::requests::RequestRecord;
+use crate::protocol::ApiError;
+
+/// How far the denial of an action goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Denial {
+    /// Rehearsed or real.
+    Always,
+    /// Rehearsals are permitted: EC2's `DryRun` does not predict everything.
+    RealOnly,
+}
+
+#[derive(Debug)]
+pub(super) struct Control {
+    pub(super) faults: Vec<ArmedFault>,
+    pub(super) denials: BTreeMap<String, Denial>,
+    pub(super) buckets: Option<Buckets>,
+    requests: VecDeque<RequestRecord>,
+    requests_max: usize,
+    sequence: u64,
+}
+
+/// What was decided over a request.
+#[derive(Debug)]
+pub(super) struct Admission {
+    pub(super) fault: Option<FaultKind>,
+    /// Refused before it could do anything.
+    pub(super) refusal: Option<ApiError>,
+    pub(super) may_delete_snapshots: bool,
+}
+
+impl Control {
+    pub(super) fn new(buckets: Option<Buckets>, requests_max: usize) -> Self {
+        Self {
+            faults: Vec::new(),
+            denials: BTreeMap::new(),
+            buckets,
+            requests: VecDeque::new(),
+            requests_max,
+            sequence: 0,
+        }
+    }
+
+    /// The number of the next request.
+    pub(super) fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Decides over one request. Every fault that matches counts it; the one armed first wins.
+    pub(super) fn admit(&mut self, seen: &Seen<'_>, region: &str, heavy: bool, now: Instant) -> Admission {
+        let met: Vec<FaultKind> = self.faults.iter_mut().filter_map(|armed| armed.meet(seen)).collect();
+        let fault = met.first().copied();
+        let throttled =
+            self.buckets.as_mut().is_some_and(|buckets| !buckets.take(region, seen.action, heavy, now));
+        let denied = match self.denials.get(seen.action) {
+            Some(Denial::Always) => true,
+            Some(Denial::RealOnly) => !seen.dry_run,
+            None => false,
+        };
+        let refusal = match fault {
+            Some(FaultKind::Throttle) => Some(ApiError::throttled()),
+            Some(FaultKind::ServerErrorBefore) => Some(ApiError::internal()),
+            Some(FaultKind::Denied) => Some(ApiError::denied(seen.action)),
+            _ if throttled => Some(ApiError::throttled()),
+            _ if denied => Some(ApiError::denied(seen.action)),
+            _ => None,
+        };
+        Admission { fault, refusal, may_delete_snapshots: !self.denials.contains_key("DeleteSnapshot") }
+    }
+
+    pub(super) fn record(&mut self, record: RequestRecord) {
+        if self.requests.len() >= self.requests_max {
+            self.requests.pop_front();
+        }
+        self.requests.push_back(record);
+    }
+
+    pub(super) fn requests(&self) -> Vec<RequestRecord> {
+        self.requests.iter().cloned().collect()
+    }
+
+    pub(super) fn forget_requests(&mut self) {
+        self.requests.clear();
+    }
+}

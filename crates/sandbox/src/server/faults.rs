@@ -1,0 +1,276 @@
+//! Faults that can be armed: what goes wrong, and for which requests.
+
+use serde::{Deserialize, Serialize};
+
+use crate::actions::ListingTwist;
+
+/// Something that goes wrong for some requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// The action, or `*` for any.
+    #[serde(default = "any_action")]
+    pub on: String,
+    /// Only requests that name this image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<String>,
+    /// Only rehearsals (true) or only real requests (false); both where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    /// Which of the matching requests.
+    #[serde(default)]
+    pub nth: Nth,
+    /// What goes wrong.
+    pub kind: FaultKind,
+}
+
+fn any_action() -> String {
+    "*".to_owned()
+}
+
+/// Which of the matching requests a fault meets, counted from 1 since it was armed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Nth {
+    /// All of them.
+    Every,
+    /// These.
+    Only(Vec<u64>),
+    /// This one and all that follow.
+    From(u64),
+}
+
+impl Default for Nth {
+    fn default() -> Self {
+        Self::Only(vec![1])
+    }
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// 503 `RequestLimitExceeded`.
+    Throttle,
+    /// 403 `UnauthorizedOperation`, with and without `DryRun`.
+    Denied,
+    /// 500 `InternalError`; nothing has happened.
+    ServerErrorBefore,
+    /// 500 `InternalError`, although the change was made. Meets real changes only.
+    ServerErrorAfter,
+    /// The connection is reset; nothing has happened.
+    ResetBefore,
+    /// The connection is reset, although the change was made. Meets real changes only.
+    ResetAfter,
+    /// No answer for so many seconds, then a reset; nothing has happened.
+    Hang {
+        /// How long the client waits.
+        seconds: u64,
+    },
+    /// The reply breaks off in the middle of its body. A change was made.
+    TruncatedBody,
+    /// The reply returns the token that it was asked with. Meets requests with a token only.
+    RepeatedToken,
+    /// An empty page that has a token; following it loses nothing.
+    EmptyPage,
+    /// A page without token although more would follow.
+    EndsEarly,
+    /// `DescribeImages` lists images of other accounts for the owner `self`.
+    ForeignImages,
+    /// A request with `DryRun` is carried out and answered with success, as some emulators do. Meets
+    /// requests with `DryRun` only.
+    ExecutesDryRun,
+    /// A Describe call answers as of before the last changes.
+    StaleReads {
+        /// How many changes it does not know of.
+        changes: usize,
+    },
+}
+
+impl Fault {
+    /// A fault of the first request of an action (`*` for any).
+    pub fn new(on: &str, kind: FaultKind) -> Self {
+        Self { on: on.to_owned(), image_id: None, dry_run: None, nth: Nth::default(), kind }
+    }
+
+    /// Meets only the n-th matching request, counted from 1.
+    #[must_use]
+    pub fn nth(self, nth: u64) -> Self {
+        self.only([nth])
+    }
+
+    /// Meets only these matching requests, counted from 1.
+    #[must_use]
+    pub fn only(mut self, nth: impl Into<Vec<u64>>) -> Self {
+        self.nth = Nth::Only(nth.into());
+        self
+    }
+
+    /// Meets every matching request.
+    #[must_use]
+    pub fn every_time(mut self) -> Self {
+        self.nth = Nth::Every;
+        self
+    }
+
+    /// Meets only requests without `DryRun`.
+    #[must_use]
+    pub fn real_only(mut self) -> Self {
+        self.dry_run = Some(false);
+        self
+    }
+
+    /// Meets only requests with `DryRun`.
+    #[must_use]
+    pub fn rehearsals_only(mut self) -> Self {
+        self.dry_run = Some(true);
+        self
+    }
+
+    /// Meets only requests that name an image.
+    #[must_use]
+    pub fn image(mut self, image_id: &str) -> Self {
+        self.image_id = Some(image_id.to_owned());
+        self
+    }
+
+    /// What makes the fault meaningless, if anything.
+    pub(crate) fn problem(&self) -> Option<String> {
+        match &self.nth {
+            Nth::Only(list) if list.is_empty() || list.contains(&0) => {
+                Some("no request has the number 0".to_owned())
+            }
+            Nth::From(0) => Some("no request has the number 0".to_owned()),
+            Nth::Every | Nth::Only(_) | Nth::From(_) => None,
+        }
+    }
+}
+
+impl FaultKind {
+    /// How a listing is to lie, if it is.
+    pub(super) fn twist(self) -> Option<ListingTwist> {
+        match self {
+            Self::RepeatedToken => Some(ListingTwist::RepeatedToken),
+            Self::EmptyPage => Some(ListingTwist::EmptyPage),
+            Self::EndsEarly => Some(ListingTwist::EndsEarly),
+            Self::ForeignImages => Some(ListingTwist::ForeignImages),
+            Self::Throttle
+            | Self::Denied
+            | Self::ServerErrorBefore
+            | Self::ServerErrorAfter
+            | Self::ResetBefore
+            | Self::ResetAfter
+            | Self::Hang { .. }
+            | Self::TruncatedBody
+            | Self::ExecutesDryRun
+            | Self::StaleReads { .. } => None,
+        }
+    }
+
+    /// Whether this can happen to a request at all. What cannot is not counted either.
+    fn fits(self, request: &Seen<'_>) -> bool {
+        match self {
+            Self::ServerErrorAfter | Self::ResetAfter => request.is_change && !request.dry_run,
+            Self::RepeatedToken => request.has_token,
+            Self::ExecutesDryRun => request.dry_run,
+            Self::StaleReads { .. } | Self::EmptyPage | Self::EndsEarly | Self::ForeignImages => {
+                !request.is_change && !request.dry_run
+            }
+            Self::Throttle
+            | Self::Denied
+            | Self::ServerErrorBefore
+            | Self::ResetBefore
+            | Self::Hang { .. }
+            | Self::TruncatedBody => true,
+        }
+    }
+}
+
+/// What matters of a request to a fault.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) action: &'a str,
+    pub(super) image_ids: &'a [String],
+    pub(super) is_change: bool,
+    pub(super) dry_run: bool,
+    pub(super) has_token: bool,
+}
+
+/// An armed fault with its count.
+#[derive(Debug)]
+pub(super) struct ArmedFault {
+    fault: Fault,
+    matched: u64,
+}
+
+impl ArmedFault {
+    pub(super) fn new(fault: Fault) -> Self {
+        Self { fault, matched: 0 }
+    }
+
+    /// Counts a request if it matches, and yields what goes wrong if it is one of the chosen ones.
+    pub(super) fn meet(&mut self, request: &Seen<'_>) -> Option<FaultKind> {
+        let fault = &self.fault;
+        let named = |id: &String| request.image_ids.contains(id);
+        let matches = (fault.on == "*" || fault.on == request.action)
+            && fault.dry_run.is_none_or(|dry_run| dry_run == request.dry_run)
+            && fault.image_id.as_ref().is_none_or(named)
+            && fault.kind.fits(request);
+        if !matches {
+            return None;
+        }
+        self.matched += 1;
+        let chosen = match &fault.nth {
+            Nth::Every => true,
+            Nth::Only(list) => list.contains(&self.matched),
+            Nth::From(first) => self.matched >= *first,
+        };
+        chosen.then_some(fault.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ArmedFault, Fault, FaultKind, Seen};
+
+    fn seen(action: &str, dry_run: bool) -> Seen<'_> {
+        Seen { action, image_ids: &[], is_change: action != "DescribeImages", dry_run, has_token: false }
+    }
+
+    #[test]
+    fn only_matching_requests_are_counted() {
+        let mut armed = ArmedFault::new(Fault::new("DisableImage", FaultKind::ResetAfter).nth(2));
+        let met: Vec<bool> = [
+            ("DisableImage", false),
+            ("EnableImage", false),
+            ("DisableImage", true),
+            ("DisableImage", false),
+            ("DisableImage", false),
+        ]
+        .iter()
+        .map(|(action, dry_run)| armed.meet(&seen(action, *dry_run)).is_some())
+        .collect();
+        assert_eq!(met, [false, false, false, true, false]);
+    }
+
+    #[test]
+    fn faults_are_read_from_json() {
+        for (json, expected) in [
+            (
+                r#"{"on":"DescribeImages","kind":"throttle","nth":{"only":[1,3]}}"#,
+                Fault::new("DescribeImages", FaultKind::Throttle).only([1, 3]),
+            ),
+            (
+                r#"{"kind":{"hang":{"seconds":2}},"nth":"every","dry_run":true}"#,
+                Fault::new("*", FaultKind::Hang { seconds: 2 }).every_time().rehearsals_only(),
+            ),
+            (
+                r#"{"kind":{"stale-reads":{"changes":1}}}"#,
+                Fault::new("*", FaultKind::StaleReads { changes: 1 }),
+            ),
+        ] {
+            assert_eq!(serde_json::from_str::<Fault>(json).unwrap(), expected);
+        }
+        assert!(serde_json::from_str::<Fault>(r#"{"kind":"explode"}"#).is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! The log of requests, by which tests prove what was sent and what was not.
+
+use std::collections::BTreeMap;
+
+/// One request and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// Its number, from 1.
+    pub sequence: u64,
+    /// The id that its reply carried.
+    pub request_id: String,
+    /// The action, empty where the request named none.
+    pub action: String,
+    /// Whether it carried `DryRun=true`.
+    pub dry_run: bool,
+    /// The Region that it was signed for, empty where it was not signed.
+    pub region: String,
+    /// The images that it named.
+    pub image_ids: Vec<String>,
+    /// All its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// The HTTP status, or nothing where the connection was broken instead.
+    pub status: Option<u16>,
+    /// The error code, where it was refused.
+    pub error_code: Option<String>,
+    /// Whether it changed the world.
+    pub applied: bool,
+    /// The fault that it met, as a fleet file spells it.
+    pub fault: Option<String>,
+}
