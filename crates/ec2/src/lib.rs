@@ -1,1 +1,30 @@
 //! The EC2 adapter of amiwarden: the only crate that names the AWS SDK.
+//!
+//! [`connect`] loads the configuration once and yields a [`Connection`], which hands out an [`Ec2Reader`] and an
+//! [`Ec2Writer`] per account and Region. They implement the two ports of the core and nothing else.
+//!
+//! What this crate promises:
+//!
+//! - A read that did not come to its end is a gap, whatever cut it short: a denied call, a repeated token, a
+//!   reply that stops in the middle, an item that cannot be read.
+//! - A change is sent exactly once. What cannot be told from the reply is reported as such, never tried again.
+//! - A rehearsal succeeds on the error code `DryRunOperation` and on nothing else.
+//!
+//! Deliberately absent: decisions, retries of changes, clocks, caches of anything that EC2 said. No type of the
+//! SDK appears in the public interface.
+
+mod client;
+mod collect;
+mod connect;
+mod convert;
+mod errors;
+mod reader;
+mod write;
+mod writer;
+
+pub use client::Timing;
+pub use connect::{
+    ConnectError, ConnectOptions, Connection, CredentialSource, RegionChoice, StaticCredentials, connect,
+};
+pub use reader::Ec2Reader;
+pub use writer::Ec2Writer;

@@ -1,0 +1,62 @@
+//! `DescribeImageAttribute` with `launchPermission`: one call per image, the only one that tells it all. The filter
+//! `ExecutableBy` of `DescribeImages` misses shares with organizations.
+
+use std::collections::BTreeMap;
+
+use amiwarden_core::{Gap, ImageId, LaunchPermissions};
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::ImageAttributeName;
+use futures::StreamExt;
+
+use crate::convert;
+use crate::errors::Failure;
+
+const OPERATION: &str = "DescribeImageAttribute";
+
+/// How many images are asked about at once. At a round trip of 50 ms this is several times what EC2 refills a second
+/// (EC2 Developer Guide, "Request throttling"), so the bucket is the limit, not this.
+const IN_FLIGHT_MAX: usize = 16;
+
+/// The launch permissions of each image, or why they are not known.
+pub(crate) async fn collect(
+    client: &Client,
+    images: Vec<ImageId>,
+) -> BTreeMap<ImageId, Result<LaunchPermissions, Gap>> {
+    futures::stream::iter(images)
+        .map(|id| async {
+            let permissions = of_image(client, &id).await;
+            (id, permissions)
+        })
+        .buffer_unordered(IN_FLIGHT_MAX)
+        .collect()
+        .await
+}
+
+async fn of_image(client: &Client, id: &ImageId) -> Result<LaunchPermissions, Gap> {
+    let gap = |reason: &dyn std::fmt::Display| Gap::new(format!("{OPERATION} of {id}: {reason}"));
+    let reply = client
+        .describe_image_attribute()
+        .image_id(id.as_str())
+        .attribute(ImageAttributeName::LaunchPermission)
+        .send()
+        .await
+        .map_err(|error| {
+            let failure = Failure::new(OPERATION, &error);
+            let message = &failure.error.message;
+            if failure.lacks_permission() {
+                gap(&format!("{message} (the credentials need ec2:DescribeImageAttribute)"))
+            } else {
+                gap(message)
+            }
+        })?;
+    if let Some(other) = reply.image_id().filter(|other| *other != id.as_str()) {
+        return Err(gap(&format!("the answer is about {other}")));
+    }
+    // An empty list is a private image; no list at all is no answer.
+    let permissions = reply.launch_permissions.ok_or_else(|| gap(&"the reply has no launch permissions"))?;
+    permissions
+        .iter()
+        .map(convert::launch_permission)
+        .collect::<Result<_, _>>()
+        .map_err(|defect| gap(&defect))
+}

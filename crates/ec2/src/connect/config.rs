@@ -1,0 +1,113 @@
+//! The SDK's configuration, loaded once.
+
+use aws_config::AppName;
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_ec2::config::{IdentityCache, SharedIdentityCache};
+use aws_types::service_config::ServiceConfigKey;
+
+use super::ConnectError;
+use super::options::{ConnectOptions, CredentialSource, RegionChoice, StaticCredentials};
+use crate::client::{behavior_version, without_proxy};
+
+/// What amiwarden calls itself in the user agent.
+const APP_NAME: &str = "amiwarden";
+
+/// How many credential providers the cache tells apart before it drops one. The SDK's own limit of 64 is less than
+/// what an organization has accounts.
+const IDENTITIES_MAX: usize = 1024;
+
+/// Loads it. Only [`CredentialSource::DefaultChain`] looks at the environment, at files, or at metadata services.
+pub(super) async fn load(options: &ConnectOptions) -> Result<SdkConfig, ConnectError> {
+    let app_name = app_name(options)?;
+    let config = match &options.credentials {
+        CredentialSource::DefaultChain => from_surroundings(options, app_name).await,
+        CredentialSource::Static(credentials) => from_nothing(options, credentials, app_name),
+    };
+    let is_local = custom_endpoint(&config).is_some_and(|url| is_loopback(&url));
+    Ok(if is_local { config.into_builder().http_client(without_proxy()).build() } else { config })
+}
+
+async fn from_surroundings(options: &ConnectOptions, app_name: AppName) -> SdkConfig {
+    let mut loader =
+        aws_config::defaults(behavior_version()).app_name(app_name).identity_cache(identity_cache());
+    if let Some(profile) = &options.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &options.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    // Looking for a default Region may ask the metadata service, which costs seconds where there is none.
+    if let RegionChoice::Named(named) = &options.regions
+        && let Some(first) = named.first()
+    {
+        loader = loader.region(aws_config::Region::new(first.as_str().to_owned()));
+    }
+    loader.load().await
+}
+
+fn from_nothing(options: &ConnectOptions, credentials: &StaticCredentials, app_name: AppName) -> SdkConfig {
+    let credentials = Credentials::new(
+        &credentials.access_key_id,
+        &credentials.secret_access_key,
+        None,
+        None,
+        "amiwarden-static",
+    );
+    let mut builder = SdkConfig::builder()
+        .behavior_version(behavior_version())
+        .app_name(app_name)
+        .identity_cache(identity_cache())
+        .credentials_provider(SharedCredentialsProvider::new(credentials));
+    builder.set_endpoint_url(options.endpoint_url.clone());
+    builder.build()
+}
+
+fn identity_cache() -> SharedIdentityCache {
+    IdentityCache::lazy().max_partitions(IDENTITIES_MAX).build()
+}
+
+fn app_name(options: &ConnectOptions) -> Result<AppName, ConnectError> {
+    let text = match &options.run_id {
+        Some(run) => format!("{APP_NAME}-{run}"),
+        None => APP_NAME.to_owned(),
+    };
+    AppName::new(text.clone()).map_err(|_| ConnectError::RunId { text })
+}
+
+/// The endpoint that takes the place of EC2's own, if one is configured for EC2 or for every service.
+pub(super) fn custom_endpoint(config: &SdkConfig) -> Option<String> {
+    let of_ec2 = || {
+        let key =
+            ServiceConfigKey::builder().service_id("EC2").env("AWS_ENDPOINT_URL").profile("endpoint_url");
+        config.service_config()?.load_config(key.build().ok()?)
+    };
+    config.endpoint_url().map(str::to_owned).or_else(of_ec2)
+}
+
+/// Whether the endpoint is on this machine.
+fn is_loopback(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or(v6),
+        None => authority.split(':').next().unwrap_or(authority),
+    };
+    host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_this_machine_are_loopback() {
+        for url in ["http://127.0.0.1:4566", "http://localhost", "http://[::1]:80/x", "https://127.8.9.1/"] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in ["http://10.0.0.1:4566", "http://127.0.0.1.example.com", "http://localhost.example", "x"] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! From options to a connection: configuration, account, Regions.
+
+mod config;
+mod error;
+mod identity;
+mod options;
+mod regions;
+
+use amiwarden_core::{AccountId, Region, Scope};
+use aws_config::SdkConfig;
+
+pub use error::ConnectError;
+pub use options::{ConnectOptions, CredentialSource, RegionChoice, StaticCredentials};
+
+use crate::client::{self, Purpose, Timing};
+use crate::{Ec2Reader, Ec2Writer};
+
+/// One account in the Regions that were asked for.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    config: SdkConfig,
+    timing: Timing,
+    account: AccountId,
+    regions: Vec<Region>,
+}
+
+/// Loads the configuration, asks STS whose credentials these are, and settles the Regions. What is wrong with any of
+/// them is said here, with its remedy, before anything is read or changed.
+pub async fn connect(options: ConnectOptions) -> Result<Connection, ConnectError> {
+    if let RegionChoice::Named(named) = &options.regions {
+        regions::check_names(named)?;
+    }
+    let config = config::load(&options).await?;
+    let home = regions::home(&options.regions, config.region())?;
+    let config = config.into_builder().region(aws_config::Region::new(home.as_str().to_owned())).build();
+    let account = identity::account(&config, &home, &options.timing).await?;
+    let scope = Scope { account: account.clone(), region: home };
+    let regions = regions::resolve(&options.regions, &config, scope, &options.timing).await?;
+    Ok(Connection { config, timing: options.timing, account, regions })
+}
+
+impl Connection {
+    /// Whose credentials these are, as STS says.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The account in each of its Regions, in the order in which they were named, or else by name.
+    pub fn scopes(&self) -> Vec<Scope> {
+        let scope = |region: &Region| Scope { account: self.account.clone(), region: region.clone() };
+        self.regions.iter().map(scope).collect()
+    }
+
+    /// A reader of one of the [`scopes`](Self::scopes). Each has its own connections and counts its own requests:
+    /// make one per scope and keep it.
+    pub fn reader(&self, scope: &Scope) -> Ec2Reader {
+        let client = client::build(&self.config, scope, Purpose::Read, &self.timing);
+        Ec2Reader::new(scope.clone(), client)
+    }
+
+    /// A writer to one of the [`scopes`](Self::scopes). The same holds for it.
+    pub fn writer(&self, scope: &Scope) -> Ec2Writer {
+        Ec2Writer::new(client::build(&self.config, scope, Purpose::Write, &self.timing))
+    }
+}

@@ -1,0 +1,15 @@
+//! From the SDK's shapes, in which everything is optional text, to the domain's, which cannot hold nonsense.
+
+mod dates;
+mod image;
+mod permissions;
+
+pub(crate) use dates::{reading, to_sdk};
+pub(crate) use image::image;
+pub(crate) use permissions::{launch_permission, to_sdk as permission_to_sdk};
+
+/// EC2 writes an empty element for many a value that is not set.
+pub(crate) fn filled(text: impl AsRef<str>) -> Option<String> {
+    let text = text.as_ref();
+    (!text.is_empty()).then(|| text.to_owned())
+}

@@ -1,0 +1,187 @@
+//! One changing request: from the domain's call to the SDK's, and from its reply to a receipt.
+
+use amiwarden_core::{Call, ImageId, LaunchPermissions, Receipt, SnapshotFate, SnapshotId, SnapshotResult};
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::operation::RequestId;
+use aws_sdk_ec2::types::{
+    AttributeValue, DeleteSnapshotReturnCode, LaunchPermissionModifications, SnapshotReturnCodes, Tag,
+};
+
+use crate::convert;
+use crate::errors::Failure;
+
+/// Whether the request is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// `DryRun=true`: EC2 only says whether it would be permitted.
+    Rehearse,
+    /// It is carried out.
+    Execute,
+}
+
+impl Mode {
+    fn is_dry_run(self) -> bool {
+        self == Self::Rehearse
+    }
+}
+
+/// Sends `call` once, by a client that does not retry.
+pub(crate) async fn send(
+    client: &Client,
+    image: &ImageId,
+    call: &Call,
+    mode: Mode,
+) -> Result<Receipt, Failure> {
+    if let Some(reason) = refusal(call) {
+        return Err(Failure::refused(call.operation(), reason, None));
+    }
+    let id = image.as_str();
+    let dry_run = mode.is_dry_run();
+    // Each operation has its own error type, so each branch sends for itself.
+    macro_rules! reply {
+        ($request:expr) => {
+            $request.dry_run(dry_run).send().await.map_err(|error| Failure::new(call.operation(), &error))?
+        };
+    }
+    match call {
+        Call::ModifyLaunchPermissions { add, remove } => {
+            let modifications = launch_permission_modifications(add, remove);
+            let request = client.modify_image_attribute().image_id(id).launch_permission(modifications);
+            let reply = reply!(request);
+            Ok(receipt(reply.request_id()))
+        }
+        Call::ModifyDescription(text) => {
+            let value = AttributeValue::builder().value(text).build();
+            let reply = reply!(client.modify_image_attribute().image_id(id).description(value));
+            Ok(receipt(reply.request_id()))
+        }
+        Call::RequireImdsV2 => {
+            let value = AttributeValue::builder().value("v2.0").build();
+            let reply = reply!(client.modify_image_attribute().image_id(id).imds_support(value));
+            Ok(receipt(reply.request_id()))
+        }
+        Call::CreateTags(tags) => {
+            let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+            let reply = reply!(client.create_tags().resources(id).set_tags(Some(tags)));
+            Ok(receipt(reply.request_id()))
+        }
+        Call::DeleteTags(keys) => {
+            let tags = keys.iter().map(|key| Tag::builder().key(key).build()).collect();
+            let reply = reply!(client.delete_tags().resources(id).set_tags(Some(tags)));
+            Ok(receipt(reply.request_id()))
+        }
+        Call::EnableDeregistrationProtection { with_cooldown } => {
+            let request = client.enable_image_deregistration_protection().image_id(id);
+            let reply = reply!(request.with_cooldown(*with_cooldown));
+            confirmed_by_word(call, reply.r#return(), reply.request_id())
+        }
+        Call::DisableDeregistrationProtection => {
+            let reply = reply!(client.disable_image_deregistration_protection().image_id(id));
+            confirmed_by_word(call, reply.r#return(), reply.request_id())
+        }
+        Call::EnableDeprecation(at) => {
+            let request = client.enable_image_deprecation().image_id(id);
+            let reply = reply!(request.deprecate_at(convert::to_sdk(*at)));
+            confirmed(call, reply.r#return(), reply.request_id())
+        }
+        Call::DisableDeprecation => {
+            let reply = reply!(client.disable_image_deprecation().image_id(id));
+            confirmed(call, reply.r#return(), reply.request_id())
+        }
+        Call::DisableImage => {
+            let reply = reply!(client.disable_image().image_id(id));
+            confirmed(call, reply.r#return(), reply.request_id())
+        }
+        Call::EnableImage => {
+            let reply = reply!(client.enable_image().image_id(id));
+            confirmed(call, reply.r#return(), reply.request_id())
+        }
+        Call::DeregisterImage { snapshots } => {
+            let request = client.deregister_image().image_id(id);
+            let delete = *snapshots == SnapshotFate::Delete;
+            let reply = reply!(request.delete_associated_snapshots(delete));
+            let receipt = confirmed(call, reply.r#return(), reply.request_id())?;
+            let snapshots = reply.delete_snapshot_results().iter().map(snapshot_result).collect();
+            Ok(Receipt { snapshots, ..receipt })
+        }
+    }
+}
+
+/// Why `call` must not be sent at all. EC2 reads a `DeleteTags` without tags as a wish to remove every tag.
+fn refusal(call: &Call) -> Option<&'static str> {
+    match call {
+        Call::DeleteTags(keys) if keys.is_empty() => {
+            Some("not sent: without a key it would remove every tag of the image")
+        }
+        Call::CreateTags(tags) if tags.is_empty() => Some("not sent: it names no tag"),
+        Call::ModifyLaunchPermissions { add, remove } if add.is_empty() && remove.is_empty() => {
+            Some("not sent: it names no launch permission")
+        }
+        Call::ModifyLaunchPermissions { .. }
+        | Call::ModifyDescription(_)
+        | Call::RequireImdsV2
+        | Call::CreateTags(_)
+        | Call::DeleteTags(_)
+        | Call::EnableDeregistrationProtection { .. }
+        | Call::DisableDeregistrationProtection
+        | Call::EnableDeprecation(_)
+        | Call::DisableDeprecation
+        | Call::DisableImage
+        | Call::EnableImage
+        | Call::DeregisterImage { .. } => None,
+    }
+}
+
+fn launch_permission_modifications(
+    add: &LaunchPermissions,
+    remove: &LaunchPermissions,
+) -> LaunchPermissionModifications {
+    let to_sdk = |grants: &LaunchPermissions| {
+        let grants: Vec<_> = grants.iter().map(convert::permission_to_sdk).collect();
+        (!grants.is_empty()).then_some(grants)
+    };
+    LaunchPermissionModifications::builder().set_add(to_sdk(add)).set_remove(to_sdk(remove)).build()
+}
+
+fn receipt(request_id: Option<&str>) -> Receipt {
+    Receipt { request_id: request_id.map(str::to_owned), snapshots: Vec::new() }
+}
+
+/// The member `return` of a successful reply. EC2 documents `true` and nothing else; a reply without it confirms
+/// nothing, so the image has to be read.
+fn confirmed(call: &Call, returned: Option<bool>, request_id: Option<&str>) -> Result<Receipt, Failure> {
+    match returned {
+        Some(true) => Ok(receipt(request_id)),
+        Some(false) => Err(not_carried_out(call, request_id)),
+        None => Err(unconfirmed(call, request_id)),
+    }
+}
+
+/// The same where `return` is a word, such as `enabled-without-cooldown`. The words are not documented.
+fn confirmed_by_word(
+    call: &Call,
+    returned: Option<&str>,
+    request_id: Option<&str>,
+) -> Result<Receipt, Failure> {
+    match returned {
+        Some("false") => Err(not_carried_out(call, request_id)),
+        Some(word) if !word.is_empty() => Ok(receipt(request_id)),
+        Some(_) | None => Err(unconfirmed(call, request_id)),
+    }
+}
+
+fn not_carried_out(call: &Call, request_id: Option<&str>) -> Failure {
+    let message = "EC2 answered `return=false`: it was not carried out, and no reason was given";
+    Failure::refused(call.operation(), message, request_id)
+}
+
+fn unconfirmed(call: &Call, request_id: Option<&str>) -> Failure {
+    Failure::nonsense(call.operation(), "the reply does not say whether it was carried out", request_id)
+}
+
+fn snapshot_result(raw: &DeleteSnapshotReturnCode) -> SnapshotResult {
+    SnapshotResult {
+        snapshot_id: SnapshotId::new(raw.snapshot_id().unwrap_or("not named")),
+        return_code: raw.return_code().map_or("not given", SnapshotReturnCodes::as_str).to_owned(),
+    }
+}
