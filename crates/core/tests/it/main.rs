@@ -1,0 +1,12 @@
+//! The domain through its public interface.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot build its input should stop")]
+
+mod builders;
+mod decisions;
+mod deriving;
+mod families;
+mod fingerprints;
+mod guards;
+mod plans;
+mod properties;
