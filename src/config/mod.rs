@@ -1,0 +1,191 @@
+//! The configuration: one TOML file, environment variables over it, flags over both.
+//!
+//! [`load`] yields a [`Config`] that needs no further checks, or every problem at once, each with its place,
+//! its line and a remedy. The way there: the file becomes a tree of values with places (`tree`), the tree is
+//! read section by section into types that mirror the file (`reader`, `raw`), and those are checked together
+//! and given their defaults (`validate`).
+//!
+//! Deliberately absent: whether the policies, their parameters, the database or the Regions exist. Those who
+//! open them know, and can point at the [`Place`]s that the configuration keeps.
+
+mod deregister;
+mod load;
+mod place;
+mod problem;
+mod raw;
+mod reader;
+mod scope;
+mod tree;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use amiwarden_core::{FamilyRule, Limits, LimitsOverride, Mode, PolicyName, PolicySettings, Region};
+
+pub use deregister::DeregisterUnlimitedError;
+pub use load::{LoadRequest, Overrides, WithoutFile, load};
+pub use place::{Place, Placed};
+pub use problem::{LoadConfigError, Problem, Problems};
+pub use scope::{NamePattern, ParseNamePatternError, PolicyScope};
+
+/// The configuration for the sandbox: limits that let its small demo fleet show everything.
+pub const SANDBOX: &str = include_str!("../../examples/sandbox.toml");
+
+/// A configuration with every key, its default and its meaning, for people to start from.
+pub const TEMPLATE: &str = include_str!("../../examples/amiwarden.toml");
+
+/// A configuration that holds together.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whether changes are carried out. A policy can be stricter: see [`Config::mode_of`].
+    pub mode: Mode,
+    /// Where amiwarden remembers.
+    pub store: StoreConfig,
+    /// Where the images are.
+    pub aws: AwsConfig,
+    /// Where the policies are, and what a family is.
+    pub policies: PoliciesConfig,
+    /// Policies that need more than defaults.
+    pub policy: BTreeMap<PolicyName, PolicyConfig>,
+    /// How much one cycle may do.
+    pub limits: Limits,
+    /// Which limits somebody has written down, rather than left to their defaults.
+    pub limits_stated: LimitsStated,
+    /// How much happens at a time.
+    pub speed: SpeedConfig,
+    /// The file that it was read from; none for defaults and for the embedded sandbox configuration.
+    pub origin: Option<PathBuf>,
+}
+
+/// Where amiwarden remembers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The SQLite database.
+    pub path: PathBuf,
+    /// The head of the audit ledger, kept outside the database so that a truncated ledger is noticed.
+    pub ledger_head: PathBuf,
+}
+
+/// Where the images are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsConfig {
+    /// In which Regions.
+    pub regions: RegionChoice,
+    /// Another endpoint than AWS's own, for every service.
+    pub endpoint_url: Option<String>,
+    /// A profile of the AWS configuration files.
+    pub profile: Option<String>,
+}
+
+/// The Regions that are looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegionChoice {
+    /// The one that the AWS profile or environment names.
+    Default,
+    /// Every Region that is enabled for the account.
+    All,
+    /// These, in this order. At least one.
+    Named(Vec<Region>),
+}
+
+/// Where the policies are, and what a family is.
+#[derive(Clone, Debug)]
+pub struct PoliciesConfig {
+    /// The directory that holds them; `None` for those that are built in.
+    pub dir: Option<PathBuf>,
+    /// How an image's family is found.
+    pub family: FamilyRule,
+}
+
+/// What one policy has that others have not.
+#[derive(Clone, Debug)]
+pub struct PolicyConfig {
+    /// Where its file is named, for complaints that it does not exist.
+    pub place: Place,
+    /// Its own mode. The stricter of this and the global one holds.
+    pub mode: Option<Mode>,
+    /// Values for its parameters.
+    pub params: BTreeMap<String, Param>,
+    /// The images that it looks at.
+    pub scope: PolicyScope,
+    /// Its own limits, none looser than the global ones.
+    pub limits: LimitsOverride,
+}
+
+/// A value for a parameter, and where its key was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    /// The value.
+    pub value: ParamValue,
+    /// Where its key was written.
+    pub place: Place,
+}
+
+/// A value as the file can write it. Which form a parameter takes, its policy says: a duration is a text here.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ParamValue {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// A finite fraction.
+    Float(f64),
+    /// True or false.
+    Boolean(bool),
+    /// A list.
+    List(Vec<ParamValue>),
+    /// A table.
+    Map(BTreeMap<String, ParamValue>),
+}
+
+/// The limits without which deregistering is not enforced, and whether they were written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitsStated {
+    /// `limits.deregister_per_cycle`
+    pub deregister_per_cycle: bool,
+    /// `limits.share_percent`
+    pub share_percent: bool,
+}
+
+/// How much happens at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpeedConfig {
+    /// Scopes that are read at the same time: 1 to 64.
+    pub concurrent_scopes: usize,
+}
+
+impl Config {
+    /// The mode of one policy: the stricter of its own and the global one.
+    pub fn mode_of(&self, policy: &PolicyName) -> Mode {
+        let own = self.policy.get(policy).and_then(|policy| policy.mode);
+        own.map_or(self.mode, |own| own.min(self.mode))
+    }
+
+    /// The standing of one policy, as planning wants it.
+    pub fn settings_of(&self, policy: &PolicyName) -> PolicySettings {
+        PolicySettings {
+            mode: self.mode_of(policy),
+            limits: self.policy.get(policy).map(|policy| policy.limits.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Complains about every `[[policy]]` that is about none of the policies that there are.
+    pub fn check_policies(&self, there_are: &[PolicyName]) -> Result<(), LoadConfigError> {
+        let names: Vec<&str> = there_are.iter().map(PolicyName::as_str).collect();
+        let unknown = self.policy.iter().filter(|(name, _)| !there_are.contains(name));
+        let problems: Vec<Problem> = unknown
+            .map(|(name, policy)| {
+                let problem = Problem::new(&policy.place, format!("there is no policy `{name}.rhai`"));
+                problem.with_help(match problem::nearest(name.as_str(), &names) {
+                    Some(meant) => format!("did you mean `{meant}.rhai`?"),
+                    None => format!("there are {}", problem::enumerate(&names, "and")),
+                })
+            })
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(LoadConfigError::invalid(problems)) }
+    }
+}

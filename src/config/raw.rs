@@ -1,0 +1,307 @@
+//! What the file may say: every section and key, read into a type of its own. Every value has its place, and
+//! nothing has a default yet. What the values mean together is for [`validate`](super::validate).
+
+use std::collections::BTreeMap;
+
+use amiwarden_core::{AccountId, Duration, Ladder, Mode, Permanent, Region};
+
+use super::place::{Place, Placed};
+use super::problem::Problem;
+use super::reader::{Read, Section, count, duration, list, parsed, some_text, text, word};
+use super::scope::NamePattern;
+use super::tree::{Entries, Node, Value};
+use super::{Param, ParamValue, RegionChoice};
+
+type Stated<T> = Option<Placed<T>>;
+
+/// The whole file.
+#[derive(Debug)]
+pub(super) struct RawConfig {
+    pub(super) mode: Stated<Mode>,
+    pub(super) store: RawStore,
+    pub(super) aws: RawAws,
+    pub(super) policies: RawPolicies,
+    pub(super) policy: Vec<RawPolicy>,
+    pub(super) limits: RawLimits,
+    pub(super) concurrent_scopes: Stated<u32>,
+}
+
+/// `[store]`
+#[derive(Debug)]
+pub(super) struct RawStore {
+    pub(super) path: Stated<String>,
+    pub(super) ledger_head: Stated<String>,
+}
+
+/// `[aws]`
+#[derive(Debug)]
+pub(super) struct RawAws {
+    pub(super) regions: Option<RegionChoice>,
+    pub(super) endpoint_url: Stated<String>,
+    pub(super) profile: Stated<String>,
+}
+
+/// `[policies]`
+#[derive(Debug)]
+pub(super) struct RawPolicies {
+    pub(super) dir: Stated<String>,
+    pub(super) family_tag: Stated<String>,
+    pub(super) family_name_pattern: Stated<String>,
+}
+
+/// One `[[policy]]`.
+#[derive(Debug)]
+pub(super) struct RawPolicy {
+    /// Where it begins.
+    pub(super) place: Place,
+    pub(super) file: Stated<String>,
+    pub(super) mode: Stated<Mode>,
+    pub(super) params: BTreeMap<String, Param>,
+    pub(super) scope: RawScope,
+    pub(super) limits: RawLimits,
+}
+
+/// `scope` of a `[[policy]]`.
+#[derive(Debug)]
+pub(super) struct RawScope {
+    pub(super) accounts: Vec<Placed<AccountId>>,
+    pub(super) regions: Vec<Placed<Region>>,
+    pub(super) tags: BTreeMap<String, Placed<String>>,
+    pub(super) names: Vec<Placed<NamePattern>>,
+}
+
+/// `[limits]`, or `limits` of a `[[policy]]`, which knows the first six only.
+#[derive(Debug, Default)]
+pub(super) struct RawLimits {
+    pub(super) disable_per_cycle: Stated<u32>,
+    pub(super) deregister_per_cycle: Stated<u32>,
+    pub(super) other_per_cycle: Stated<u32>,
+    pub(super) min_age: Stated<Duration>,
+    pub(super) min_hold: Stated<Duration>,
+    pub(super) keep_newest: Stated<u32>,
+    pub(super) share_percent: Stated<u32>,
+    pub(super) surge_percent: Stated<u32>,
+    pub(super) permanent: Stated<Permanent>,
+    pub(super) ladder: Stated<Ladder>,
+    pub(super) opt_out_tag: Stated<String>,
+}
+
+const MODES: [(&str, Mode); 2] = [("observe", Mode::Observe), ("enforce", Mode::Enforce)];
+
+/// More scopes at a time than this gain nothing and open too many connections.
+const CONCURRENT_SCOPES_MAX: u32 = 64;
+
+/// Reads the whole tree.
+pub(super) fn read(entries: Entries, problems: &mut Vec<Problem>) -> RawConfig {
+    let mut top = Section::top(entries, problems);
+    let raw = RawConfig {
+        mode: top.value("mode", word(&MODES)),
+        store: store(top.section("store", "[store]")),
+        aws: aws(top.section("aws", "[aws]")),
+        policies: policies(top.section("policies", "[policies]")),
+        policy: policy_tables(&mut top),
+        limits: global_limits(top.section("limits", "[limits]")),
+        concurrent_scopes: speed(top.section("speed", "[speed]")),
+    };
+    top.finish();
+    raw
+}
+
+fn store(mut section: Section<'_>) -> RawStore {
+    let raw = RawStore {
+        path: section.value("path", some_text),
+        ledger_head: section.value("ledger_head", some_text),
+    };
+    section.finish();
+    raw
+}
+
+fn aws(mut section: Section<'_>) -> RawAws {
+    let raw = RawAws {
+        regions: region_choice(&mut section, "regions"),
+        endpoint_url: section.value("endpoint_url", endpoint_url),
+        profile: section.value("profile", some_text),
+    };
+    section.finish();
+    raw
+}
+
+fn policies(mut section: Section<'_>) -> RawPolicies {
+    let dir = section.value("dir", some_text);
+    let mut family = section.section("family", "[policies] family");
+    // Here an empty text has a meaning: this way of finding a family is not used.
+    let family_tag = family.value("tag", text);
+    let family_name_pattern = family.value("name_pattern", text);
+    family.finish();
+    section.finish();
+    RawPolicies { dir, family_tag, family_name_pattern }
+}
+
+fn speed(mut section: Section<'_>) -> Stated<u32> {
+    let concurrent_scopes = section.value("concurrent_scopes", count(1, CONCURRENT_SCOPES_MAX));
+    section.finish();
+    concurrent_scopes
+}
+
+fn policy_tables(top: &mut Section<'_>) -> Vec<RawPolicy> {
+    let Some(tables) = top.value("policy", list) else { return Vec::new() };
+    tables.value.into_iter().filter_map(|node| policy(node, top.problems())).collect()
+}
+
+fn policy(node: Node, problems: &mut Vec<Problem>) -> Option<RawPolicy> {
+    let place = node.place.clone();
+    let mut section = Section::of_node("[[policy]]", node, problems)?;
+    let raw = RawPolicy {
+        place: place.clone(),
+        file: section.value("file", some_text),
+        mode: section.value("mode", word(&MODES)),
+        params: params(&mut section),
+        scope: scope(section.section("scope", "[[policy]] scope")),
+        limits: policy_limits(section.section("limits", "[[policy]] limits")),
+    };
+    section.finish();
+    Some(raw)
+}
+
+fn params(section: &mut Section<'_>) -> BTreeMap<String, Param> {
+    let params = section.map("params", param_value);
+    params.into_iter().map(|(key, it)| (key, Param { value: it.value, place: it.place })).collect()
+}
+
+fn param_value(node: Node) -> Read<ParamValue> {
+    Ok(match node.value {
+        Value::Text(text) | Value::Variable(text) => ParamValue::Text(text),
+        Value::Integer(number) => ParamValue::Integer(number),
+        Value::Float(number) if number.is_finite() => ParamValue::Float(number),
+        Value::Float(_) => {
+            return Err(Problem::new(&node.place, "this number is too large, or none at all"));
+        }
+        Value::Boolean(boolean) => ParamValue::Boolean(boolean),
+        Value::Date => return Err(Problem::new(&node.place, "write a date as a text, in quotes")),
+        Value::List(items) => ParamValue::List(items.into_iter().map(param_value).collect::<Read<_>>()?),
+        Value::Table(entries) => {
+            let values = entries.into_iter().map(|(key, entry)| Ok((key, param_value(entry.node)?)));
+            ParamValue::Map(values.collect::<Read<_>>()?)
+        }
+    })
+}
+
+fn scope(mut section: Section<'_>) -> RawScope {
+    let raw = RawScope {
+        accounts: section.list("accounts", parsed),
+        regions: section.list("regions", region),
+        tags: section.map("tags", text),
+        names: section.list("names", parsed),
+    };
+    section.finish();
+    raw
+}
+
+fn policy_limits(mut section: Section<'_>) -> RawLimits {
+    let raw = common_limits(&mut section);
+    section.finish();
+    raw
+}
+
+fn global_limits(mut section: Section<'_>) -> RawLimits {
+    let raw = RawLimits {
+        share_percent: section.value("share_percent", count(0, 100)),
+        surge_percent: section.value("surge_percent", count(0, 100)),
+        permanent: section
+            .value("permanent", word(&[("refuse", Permanent::Refuse), ("allow", Permanent::Allow)])),
+        ladder: section
+            .value("ladder", word(&[("disabled-first", Ladder::DisabledFirst), ("any", Ladder::Any)])),
+        opt_out_tag: section.value("opt_out_tag", tag_key),
+        ..common_limits(&mut section)
+    };
+    section.finish();
+    raw
+}
+
+fn common_limits(section: &mut Section<'_>) -> RawLimits {
+    RawLimits {
+        disable_per_cycle: section.value("disable_per_cycle", count(0, u32::MAX)),
+        deregister_per_cycle: section.value("deregister_per_cycle", count(0, u32::MAX)),
+        other_per_cycle: section.value("other_per_cycle", count(0, u32::MAX)),
+        min_age: section.value("min_age", duration),
+        min_hold: section.value("min_hold", duration),
+        keep_newest: section.value("keep_newest", count(0, u32::MAX)),
+        ..RawLimits::default()
+    }
+}
+
+/// `"all"`, or a list of Regions. A variable may hold either.
+fn region_choice(section: &mut Section<'_>, key: &'static str) -> Option<RegionChoice> {
+    let node = section.node(key)?;
+    let place = node.place.clone();
+    match &node.value {
+        Value::Text(text) | Value::Variable(text) if text == "all" => return Some(RegionChoice::All),
+        Value::Text(text) => {
+            let message = format!("expected a list of Regions or `\"all\"`, found `{text}`");
+            section.complain(Problem::new(&place, message).with_help(format!("write `[\"{text}\"]`")));
+            return None;
+        }
+        _ => {}
+    }
+    let named = section.items(node, region)?;
+    if named.is_empty() {
+        let problem = Problem::new(&place, "this names no Region");
+        let help = "leave the key out for the profile's Region, or write `regions = \"all\"`";
+        section.complain(problem.with_help(help));
+    }
+    let mut regions: Vec<Region> = Vec::new();
+    for region in named.into_iter().map(|region| region.value) {
+        if !regions.contains(&region) {
+            regions.push(region);
+        }
+    }
+    Some(RegionChoice::Named(regions))
+}
+
+/// A Region's code, such as `us-gov-west-1`. Whether there is such a Region, only AWS knows.
+fn region(node: Node) -> Read<Region> {
+    let place = node.place.clone();
+    let text = text(node)?;
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_region = match parts.as_slice() {
+        [words @ .., number] if words.len() >= 2 => {
+            let is_word =
+                |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+            let is_digits = number.bytes().all(|byte| byte.is_ascii_digit());
+            words.iter().all(is_word) && is_digits && (1..=2).contains(&number.len())
+        }
+        _ => false,
+    };
+    if is_region {
+        return Ok(Region::new(text));
+    }
+    let problem = Problem::new(&place, format!("`{text}` is not a Region's code, such as `eu-west-1`"));
+    Err(if text == "all" { problem.with_help("`all` stands alone, without other Regions") } else { problem })
+}
+
+/// A URL of a server. Its path, if any, is the SDK's business.
+fn endpoint_url(node: Node) -> Read<String> {
+    let place = node.place.clone();
+    let url = text(node)?;
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    if host
+        .is_some_and(|host| !host.is_empty() && !host.starts_with('/') && !host.contains(char::is_whitespace))
+    {
+        return Ok(url);
+    }
+    let message = format!("`{url}` is not the URL of an endpoint, such as `http://127.0.0.1:4566`");
+    Err(Problem::new(&place, message))
+}
+
+/// A tag key has 1 to 128 characters, and `aws:` is reserved (EC2 User Guide, "Tag your Amazon EC2 resources").
+fn tag_key(node: Node) -> Read<String> {
+    let place = node.place.clone();
+    let key = some_text(node)?;
+    if key.to_ascii_lowercase().starts_with("aws:") {
+        return Err(Problem::new(&place, "nobody but AWS can set tags that begin with `aws:`"));
+    }
+    if key.chars().count() > 128 {
+        return Err(Problem::new(&place, "a tag key has at most 128 characters"));
+    }
+    Ok(key)
+}

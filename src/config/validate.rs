@@ -1,0 +1,236 @@
+//! From what the file says to a configuration: what belongs together is checked together, and what is not
+//! said gets its default.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use amiwarden_core::{Duration, FamilyRule, Limits, LimitsOverride, Mode, ParseFamilyRuleError, PolicyName};
+
+use super::place::{Place, Placed};
+use super::problem::Problem;
+use super::raw::{RawConfig, RawLimits, RawPolicies, RawPolicy, RawScope, RawStore};
+use super::{
+    AwsConfig, Config, LimitsStated, PoliciesConfig, PolicyConfig, PolicyScope, RegionChoice, SpeedConfig,
+    StoreConfig,
+};
+
+const DEFAULT_DATABASE: &str = "amiwarden.db";
+const DEFAULT_CONCURRENT_SCOPES: u32 = 8;
+const DEFAULT_FAMILY_TAG: &str = "Family";
+const DEFAULT_FAMILY_PATTERN: &str = r"^(?<family>.+?)-\d";
+
+/// What relative paths are relative to.
+pub(super) struct Bases<'a> {
+    /// Those in the file: its directory.
+    pub(super) file: &'a Path,
+    /// Those in the environment: the working directory.
+    pub(super) other: &'a Path,
+}
+
+impl Bases<'_> {
+    fn resolve(&self, written: &Placed<String>) -> PathBuf {
+        let base = if written.place.is_in_text() { self.file } else { self.other };
+        base.join(&written.value)
+    }
+}
+
+/// The configuration that `raw` comes to. Where problems were found, it is of no use, or none at all.
+pub(super) fn validate(raw: RawConfig, bases: &Bases<'_>, problems: &mut Vec<Problem>) -> Option<Config> {
+    let limits_stated = LimitsStated {
+        deregister_per_cycle: raw.limits.deregister_per_cycle.is_some(),
+        share_percent: raw.limits.share_percent.is_some(),
+    };
+    let limits = limits(&raw.limits);
+    let policy = policy_tables(raw.policy, &limits, problems);
+    let store = store(&raw.store, bases, problems);
+    let family = family(&raw.policies, problems)?;
+    let concurrent_scopes = value_or(raw.concurrent_scopes, DEFAULT_CONCURRENT_SCOPES);
+    Some(Config {
+        mode: value_or(raw.mode, Mode::Observe),
+        store,
+        aws: AwsConfig {
+            regions: raw.aws.regions.unwrap_or(RegionChoice::Default),
+            endpoint_url: raw.aws.endpoint_url.map(|it| it.value),
+            profile: raw.aws.profile.map(|it| it.value),
+        },
+        policies: PoliciesConfig { dir: raw.policies.dir.map(|it| bases.resolve(&it)), family },
+        policy,
+        limits,
+        limits_stated,
+        speed: SpeedConfig { concurrent_scopes: usize::try_from(concurrent_scopes).ok()? },
+        origin: None,
+    })
+}
+
+fn value_or<T>(stated: Option<Placed<T>>, default: T) -> T {
+    stated.map_or(default, |stated| stated.value)
+}
+
+fn store(raw: &RawStore, bases: &Bases<'_>, problems: &mut Vec<Problem>) -> StoreConfig {
+    let path = raw.path.as_ref().map_or_else(|| bases.file.join(DEFAULT_DATABASE), |it| bases.resolve(it));
+    // The head goes with its database, whatever that is called.
+    let ledger_head =
+        raw.ledger_head.as_ref().map_or_else(|| path.with_extension("head"), |it| bases.resolve(it));
+    if let Some(place) = [&raw.ledger_head, &raw.path].into_iter().flatten().next()
+        && path == ledger_head
+    {
+        let message = format!("the database and the ledger's head would be one file, {}", path.display());
+        problems.push(Problem::new(&place.place, message));
+    }
+    StoreConfig { path, ledger_head }
+}
+
+/// The rule for families. Where the pattern cannot be used, there is none, and a problem.
+fn family(raw: &RawPolicies, problems: &mut Vec<Problem>) -> Option<FamilyRule> {
+    let tag = raw.family_tag.as_ref().map_or(DEFAULT_FAMILY_TAG, |it| &it.value);
+    let pattern = raw.family_name_pattern.as_ref().map_or(DEFAULT_FAMILY_PATTERN, |it| &it.value);
+    let is_used = |text: &&str| !text.is_empty();
+    let rule = FamilyRule::new(Some(tag).filter(is_used).map(str::to_owned), Some(pattern).filter(is_used));
+    rule.map_err(|error| {
+        if let Some(stated) = &raw.family_name_pattern {
+            problems.push(family_problem(&stated.place, &error));
+        }
+    })
+    .ok()
+}
+
+fn family_problem(place: &Place, error: &ParseFamilyRuleError) -> Problem {
+    match error {
+        ParseFamilyRuleError::Pattern(report) => {
+            // The report draws the pattern over several lines; its last one says what is wrong.
+            let what = report.lines().last().unwrap_or(report).trim_start_matches("error: ");
+            Problem::new(place, format!("this is not a regular expression: {what}"))
+        }
+        ParseFamilyRuleError::NoGroup(_) => Problem::new(place, "this pattern has no group named `family`")
+            .with_help(format!(
+                "put the part that names the family into `(?<family>…)`, as in '{DEFAULT_FAMILY_PATTERN}'"
+            )),
+    }
+}
+
+fn limits(raw: &RawLimits) -> Limits {
+    let default = Limits::default();
+    Limits {
+        disable_per_cycle: copied_or(&raw.disable_per_cycle, default.disable_per_cycle),
+        deregister_per_cycle: copied_or(&raw.deregister_per_cycle, default.deregister_per_cycle),
+        other_per_cycle: copied_or(&raw.other_per_cycle, default.other_per_cycle),
+        share_percent: copied_or(&raw.share_percent, default.share_percent),
+        surge_percent: copied_or(&raw.surge_percent, default.surge_percent),
+        min_age: copied_or(&raw.min_age, default.min_age),
+        min_hold: copied_or(&raw.min_hold, default.min_hold),
+        keep_newest: copied_or(&raw.keep_newest, default.keep_newest),
+        permanent: copied_or(&raw.permanent, default.permanent),
+        ladder: copied_or(&raw.ladder, default.ladder),
+        opt_out_tag: raw.opt_out_tag.as_ref().map_or(default.opt_out_tag, |it| it.value.clone()),
+    }
+}
+
+fn copied_or<T: Copy>(stated: &Option<Placed<T>>, default: T) -> T {
+    stated.as_ref().map_or(default, |stated| stated.value)
+}
+
+fn policy_tables(
+    tables: Vec<RawPolicy>,
+    global: &Limits,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<PolicyName, PolicyConfig> {
+    let mut policies: BTreeMap<PolicyName, PolicyConfig> = BTreeMap::new();
+    for raw in tables {
+        let limits = policy_limits(&raw.limits, global, problems);
+        let name = match policy_name(&raw) {
+            Ok(name) => name,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        let place = raw.file.map_or(raw.place, |file| file.place);
+        match policies.entry(name) {
+            Entry::Occupied(first) => {
+                let message = format!("`{}.rhai` has a [[policy]] already", first.key());
+                let help = format!("the first is at {}: put both into one", first.get().place);
+                problems.push(Problem::new(&place, message).with_help(help));
+            }
+            Entry::Vacant(free) => {
+                let scope = policy_scope(raw.scope);
+                let mode = raw.mode.map(|mode| mode.value);
+                free.insert(PolicyConfig { place, mode, params: raw.params, scope, limits });
+            }
+        }
+    }
+    policies
+}
+
+/// A policy is named by its file, which lies in the policy directory itself.
+fn policy_name(raw: &RawPolicy) -> Result<PolicyName, Problem> {
+    let Some(file) = &raw.file else {
+        let problem = Problem::new(&raw.place, "this [[policy]] does not say which policy it is about");
+        return Err(problem.with_help("add its file, such as `file = \"retire-stale.rhai\"`"));
+    };
+    match file.value.strip_suffix(".rhai") {
+        Some(name) if !name.is_empty() && !name.contains(['/', '\\']) => Ok(PolicyName::new(name)),
+        Some(_) => {
+            let problem = Problem::new(&file.place, "this is no file in the policy directory");
+            Err(problem.with_help("write its name alone; `[policies] dir` says where it is"))
+        }
+        None => {
+            let problem = Problem::new(&file.place, "policy files end with `.rhai`");
+            Err(problem.with_help(format!("did you mean `{}.rhai`?", file.value)))
+        }
+    }
+}
+
+fn policy_scope(raw: RawScope) -> PolicyScope {
+    PolicyScope {
+        accounts: raw.accounts.into_iter().map(|it| it.value).collect(),
+        regions: raw.regions.into_iter().map(|it| it.value).collect(),
+        tags: raw.tags.into_iter().map(|(key, it)| (key, it.value)).collect(),
+        names: raw.names.into_iter().map(|it| it.value).collect(),
+    }
+}
+
+/// A policy's own limits. One that is looser than the global one would not hold, and is a mistake.
+fn policy_limits(raw: &RawLimits, global: &Limits, problems: &mut Vec<Problem>) -> LimitsOverride {
+    let mut caps = |key: &str, own: &Option<Placed<u32>>, global: u32| {
+        let own = own.as_ref()?;
+        if own.value > global {
+            problems.push(looser(&own.place, key, &own.value, &global));
+        }
+        Some(own.value)
+    };
+    let disable_per_cycle = caps("disable_per_cycle", &raw.disable_per_cycle, global.disable_per_cycle);
+    let deregister_per_cycle =
+        caps("deregister_per_cycle", &raw.deregister_per_cycle, global.deregister_per_cycle);
+    let other_per_cycle = caps("other_per_cycle", &raw.other_per_cycle, global.other_per_cycle);
+    let mut minimum = |key: &str, own: &Option<Placed<Duration>>, global: Duration| {
+        let own = own.as_ref()?;
+        if own.value < global {
+            problems.push(looser(&own.place, key, &own.value, &global));
+        }
+        Some(own.value)
+    };
+    let min_age = minimum("min_age", &raw.min_age, global.min_age);
+    let min_hold = minimum("min_hold", &raw.min_hold, global.min_hold);
+    let keep_newest = raw.keep_newest.as_ref().map(|own| {
+        if own.value < global.keep_newest {
+            problems.push(looser(&own.place, "keep_newest", &own.value, &global.keep_newest));
+        }
+        own.value
+    });
+    LimitsOverride {
+        disable_per_cycle,
+        deregister_per_cycle,
+        other_per_cycle,
+        min_age,
+        min_hold,
+        keep_newest,
+    }
+}
+
+fn looser(place: &Place, key: &str, own: &dyn fmt::Display, global: &dyn fmt::Display) -> Problem {
+    let message = format!("{key} is looser here ({own}) than for all policies ({global})");
+    let help = format!("a policy can be held tighter, never looser: change it here or in [limits] {key}");
+    Problem::new(place, message).with_help(help)
+}
