@@ -1,6 +1,7 @@
 //! `DescribeImages`.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use super::page::{Page, PageRequest};
 use super::{Context, ListingTwist, date, date_with_millis, invalid_filter, response};
@@ -71,9 +72,12 @@ impl ImagesQuery {
                 return Err(invalid_filter(&filter.name));
             }
         }
+        // Large fleets are read in many pages: none starts again from the first image.
+        let after = (Bound::Excluded(self.page.after(context)?), Bound::Unbounded);
         let images = world
             .images
-            .values()
+            .range(after)
+            .map(|(_, image)| image)
             .filter(|image| image.region == context.region && self.selects(world, image, context))
             .map(|image| (image.id.clone(), image));
         let page: Page<&ImageRecord> = self.page.cut(images, context)?;

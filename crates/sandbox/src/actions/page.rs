@@ -54,6 +54,11 @@ impl PageRequest {
         self.items_max.is_some()
     }
 
+    /// The key after which the page begins.
+    pub(crate) fn after(&self, context: &Context<'_>) -> Result<String, ApiError> {
+        self.token.as_ref().map_or_else(|| Ok(String::new()), |token| read_token(token, context))
+    }
+
     /// Cuts the page out of items that are sorted by their keys. Because a token names the last key
     /// that was seen, items that come or go between two pages shift nothing.
     pub(crate) fn cut<T>(
@@ -61,10 +66,7 @@ impl PageRequest {
         items: impl Iterator<Item = (String, T)>,
         context: &Context<'_>,
     ) -> Result<Page<T>, ApiError> {
-        let after = match &self.token {
-            Some(token) => read_token(token, context)?,
-            None => String::new(),
-        };
+        let after = self.after(context)?;
         if context.twist == Some(ListingTwist::EmptyPage) {
             return Ok(Page { items: Vec::new(), next_token: Some(make_token(&after, context)) });
         }

@@ -1,5 +1,7 @@
 //! `DescribeSnapshots`.
 
+use std::ops::Bound;
+
 use super::page::PageRequest;
 use super::{Context, date_with_millis, invalid_filter, response};
 use crate::protocol::{ApiError, Filter, Parameters};
@@ -43,9 +45,11 @@ impl SnapshotsQuery {
                 ));
             }
         }
+        let after = (Bound::Excluded(self.page.after(context)?), Bound::Unbounded);
         let snapshots = world
             .snapshots
-            .values()
+            .range(after)
+            .map(|(_, snapshot)| snapshot)
             .filter(|snapshot| snapshot.region == context.region && self.selects(world, snapshot))
             .map(|snapshot| (snapshot.id.clone(), snapshot));
         let page = self.page.cut(snapshots, context)?;

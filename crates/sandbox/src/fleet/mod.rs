@@ -174,15 +174,15 @@ impl From<FleetProtection> for Protection {
     }
 }
 
-/// One snapshot of an image. Images that name the same id share it; one of them says its size.
+/// One snapshot of an image. Images that name the same id share it; the first of them says its size.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FleetSnapshot {
     /// Derived from the image and the position where it is not given.
     pub id: Option<String>,
-    /// Size of the volume in GiB; 8 where no image says it.
+    /// Size of the volume in GiB; 8 where the first mention does not say it.
     pub size_gib: Option<u32>,
-    /// Whether it is encrypted; it is not where no image says it.
+    /// Whether it is encrypted; it is not where the first mention does not say it.
     pub encrypted: Option<bool>,
 }
 

@@ -11,7 +11,7 @@ use crate::world::{
     World, is_account, is_resource_id,
 };
 
-/// The size of a snapshot of which no image says it.
+/// The size of a snapshot whose first mention does not say it.
 const SNAPSHOT_GIB: u32 = 8;
 /// The tag by which images made by AWS Backup are known.
 const BACKUP_TAG: &str = "aws:backup:source-resource";
@@ -140,7 +140,7 @@ impl Seeding<'_> {
                     self.problems.add(
                         path,
                         format!("`{id}` differs from its first mention"),
-                        "Say the size and encryption of a shared snapshot once, in one Region.",
+                        "Say size and encryption where a shared snapshot is first mentioned, and share it within one Region.",
                     );
                 }
             } else {

@@ -74,7 +74,7 @@ pub(crate) async fn send(sandbox: &Sandbox, parameters: &[(&str, &str)]) -> Repl
 /// Sends a signed EC2 request for a Region.
 pub(crate) async fn send_in(sandbox: &Sandbox, region: &str, parameters: &[(&str, &str)]) -> Reply {
     let reply = exchange(sandbox.address(), Some(&signed(region, "ec2")), parameters).await;
-    reply.expect("a whole reply")
+    reply.unwrap()
 }
 
 /// An `Authorization` header such as SDKs send.

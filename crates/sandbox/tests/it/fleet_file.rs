@@ -126,3 +126,14 @@ fn an_unknown_version_of_the_format_is_refused() {
     let error = Fleet::from_json(r#"{"schema":2,"account":"111122223333","region":"us-east-1"}"#);
     assert!(error.unwrap_err().to_string().starts_with("schema: version 2 is unknown. Write 1."));
 }
+
+#[test]
+fn the_annotated_example_of_the_reference_is_a_fleet() {
+    let reference = include_str!("../../../../examples/fleets/README.md");
+    let example = reference.split("```jsonc\n").nth(1).unwrap().split("```").next().unwrap();
+    let json: String =
+        example.lines().map(|line| line.split("//").next().unwrap().to_owned() + "\n").collect();
+    let fleet = Fleet::from_json(&json).unwrap();
+    let world = fleet.to_world(now()).unwrap();
+    assert_eq!((world.images.len(), world.snapshots.len(), fleet.faults.len()), (2, 1, 1));
+}
