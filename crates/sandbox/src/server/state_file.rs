@@ -99,3 +99,18 @@ impl StateFile {
 pub(super) fn to_json(world: &World) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&State { schema: STATE_SCHEMA, world })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::StateFile;
+
+    #[test]
+    fn a_writer_that_was_overtaken_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = StateFile::new(folder.path().join("world.json"));
+        for (version, content) in [(1, "first"), (3, "third"), (2, "second")] {
+            file.save(version, content.as_bytes()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "third");
+    }
+}

@@ -88,7 +88,9 @@ pub(crate) fn signed(region: &str, service: &str) -> String {
 /// What went wrong on the way.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
-    /// The connection ended before the head of the reply was complete.
+    /// The connection was reset before the head of the reply was complete.
+    Reset,
+    /// The connection was closed before the head of the reply was complete.
     NoReply,
     /// The body is shorter than announced.
     Truncated { announced: usize, received: usize },
@@ -116,9 +118,11 @@ pub(crate) async fn exchange(
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut received = Vec::new();
-    // A reset shows as an error after whatever came before it.
-    let _ = stream.read_to_end(&mut received).await;
-    read_reply(&String::from_utf8(received).unwrap())
+    let ended = stream.read_to_end(&mut received).await;
+    match read_reply(&String::from_utf8(received).unwrap()) {
+        Err(Broken::NoReply) if ended.is_err() => Err(Broken::Reset),
+        reply => reply,
+    }
 }
 
 fn read_reply(received: &str) -> Result<Reply, Broken> {

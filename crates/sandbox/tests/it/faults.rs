@@ -40,7 +40,7 @@ async fn errors_and_resets_before_and_after_the_effect() {
         let reply = disable(&sandbox, "i0").await;
         match outcome {
             Some(outcome) => assert_eq!(reply.unwrap().outcome(), outcome, "{kind:?}"),
-            None => assert_eq!(reply, Err(Broken::NoReply), "{kind:?}"),
+            None => assert_eq!(reply, Err(Broken::Reset), "{kind:?}"),
         }
         assert_eq!(is_disabled(&sandbox, "i0"), effect, "{kind:?}");
         let record = sandbox.cloud().requests().pop().unwrap();
@@ -68,7 +68,7 @@ async fn a_hang_ends_after_its_time() {
     let sandbox = images(1).await;
     sandbox.cloud().inject(Fault::new("*", FaultKind::Hang { seconds: 1 }));
     let start = Instant::now();
-    assert_eq!(disable(&sandbox, "i0").await, Err(Broken::NoReply));
+    assert_eq!(disable(&sandbox, "i0").await, Err(Broken::Reset));
     assert!(start.elapsed() >= Duration::from_secs(1));
     assert!(!is_disabled(&sandbox, "i0"));
 }
@@ -88,7 +88,7 @@ async fn stopping_ends_a_hang_and_finishes_nothing_twice() {
     let start = Instant::now();
     sandbox.stop().await;
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
-    assert_eq!(hanging.await.unwrap(), Err(Broken::NoReply));
+    assert_eq!(hanging.await.unwrap(), Err(Broken::Reset));
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
 }
 
@@ -162,6 +162,14 @@ async fn stale_reads_know_nothing_of_the_last_changes() {
     assert_eq!(states(Some(2)).await, ["available", "available"]);
     assert_eq!(states(Some(99)).await, ["available", "available"]);
     assert_eq!(states(None).await, ["disabled"], "only the reads were stale");
+
+    let snapshots = async || {
+        let reply = send(&sandbox, &[("Action", "DescribeSnapshots")]).await;
+        reply.texts("snapshotId").len()
+    };
+    assert_eq!(snapshots().await, 1);
+    cloud.inject(Fault::new("DescribeSnapshots", FaultKind::StaleReads { changes: 1 }));
+    assert_eq!(snapshots().await, 2, "deleted snapshots come back as well");
 }
 
 #[tokio::test]
