@@ -1,0 +1,88 @@
+//! Composes the document that a report for people is made from: which sections it has, in which order, and
+//! what frames them. The sections themselves are made in [`sections`](super::sections).
+
+use amiwarden_core::{CycleReport, Duration, ImageId, Mode, StepOutcome};
+
+use super::document::Document;
+use super::headline::headline;
+use super::text::{clean, count};
+use super::{Detail, Style, sections};
+
+/// The whole document.
+pub(super) fn compose(report: &CycleReport, style: &Style) -> Document {
+    let sections = [
+        sections::scopes(report),
+        sections::steps(report),
+        sections::troubles(report),
+        sections::snapshots(report),
+        sections::held(report),
+        match style.detail {
+            Detail::Summary => sections::kept_summary(report),
+            Detail::EveryImage => sections::kept_images(report),
+        },
+        sections::errors(report),
+        sections::conflicts(report),
+        sections::gaps(report),
+        sections::tripped(report),
+    ];
+    Document {
+        headline: headline(report),
+        sections: sections.into_iter().filter(|section| !section.rows.is_empty()).collect(),
+        totals: totals(report),
+        next: next(report, &style.command),
+    }
+}
+
+fn totals(report: &CycleReport) -> Vec<String> {
+    let totals = report.totals();
+    let mut parts = vec![count(totals.images, "image"), count(totals.steps, "change")];
+    if report.mode == Mode::Enforce {
+        parts.push(format!("{} done", totals.done));
+        parts.push(format!("{} failed", totals.failed));
+    }
+    parts.push(format!("{} held back", totals.held));
+    parts.push(format!("{} kept", totals.kept));
+    parts.push(count(totals.errors, "policy error"));
+    parts.push(count(usize::try_from(totals.api_calls).unwrap_or(usize::MAX), "API call"));
+    parts.push(elapsed(report));
+    vec![
+        parts.join(" · "),
+        format!("{} · run {}", clean(report.plan_id.as_str()), clean(report.run_id.as_str())),
+    ]
+}
+
+/// How long it took: seconds with one digit below a minute, then as a person would say it.
+fn elapsed(report: &CycleReport) -> String {
+    let milliseconds = report.finished_at.as_millisecond() - report.started_at.as_millisecond();
+    match milliseconds.max(0) {
+        short @ ..60_000 => format!("{}.{} s", short / 1000, short % 1000 / 100),
+        long => Duration::from_seconds(long / 1000).to_string(),
+    }
+}
+
+/// Commands that a person would want next, each with what it is for.
+fn next(report: &CycleReport, command: &str) -> Vec<(String, String)> {
+    let plan = clean(report.plan_id.as_str());
+    let mut next = Vec::new();
+    let mut suggest =
+        |rest: String, purpose: &str| next.push((format!("{command} {rest}"), purpose.to_owned()));
+    if !report.tripped.is_empty() {
+        suggest(format!("accept {plan}"), "let through what the guard holds, once you have looked at it");
+    }
+    if report.mode == Mode::Observe && !report.steps.is_empty() {
+        suggest(format!("apply {plan} --enforce"), "carry out exactly these changes");
+    }
+    if report.steps.iter().any(|(_, step)| matches!(step.outcome, StepOutcome::Done)) {
+        suggest("history".to_owned(), "see everything that was ever decided and done");
+    }
+    if let Some(image) = example(report) {
+        suggest(format!("explain {}", clean(image.as_str())), "see how one image was judged, fact by fact");
+    }
+    next
+}
+
+fn example(report: &CycleReport) -> Option<&ImageId> {
+    let step = report.steps.first().map(|(step, _)| &step.image_id);
+    step.or_else(|| report.held.first().map(|held| &held.image_id))
+        .or_else(|| report.kept.first().map(|kept| &kept.image_id))
+}

@@ -1,0 +1,285 @@
+//! The report as one JSON document. Its fields are added to, never renamed: programs rely on them.
+
+use std::io::{self, Write};
+
+use amiwarden_core::{
+    Because, Conflict, CycleReport, FailureKind, Guard, Held, ImageId, Kept, Mode, PolicyErrorReport,
+    ScopeReport, SnapshotResult, Step, StepReport, Timestamp, Totals, TrippedGuard,
+};
+use serde::Serialize;
+
+use super::text::is_unfit;
+use super::words;
+
+/// The version of the document. Another number would mean that fields were renamed or taken away.
+const SCHEMA: u32 = 1;
+
+/// Writes the document.
+pub(super) fn write(report: &CycleReport, out: &mut dyn Write) -> io::Result<()> {
+    let document = serde_json::to_string_pretty(&Document::of(report)).map_err(io::Error::other)?;
+    out.write_all(escape_unfit(&document).as_bytes())?;
+    out.write_all(b"\n")
+}
+
+/// JSON need not escape every character that a terminal obeys. Such characters can only stand within texts,
+/// where an escape means the same.
+fn escape_unfit(document: &str) -> String {
+    let mut escaped = String::with_capacity(document.len());
+    for character in document.chars() {
+        if character != '\n' && is_unfit(character) {
+            // All of them are below U+10000, so one escape is enough.
+            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    run_id: &'a str,
+    plan_id: &'a str,
+    mode: Mode,
+    started_at: Timestamp,
+    finished_at: Timestamp,
+    scopes: Vec<ScopeObject<'a>>,
+    steps: Vec<StepObject<'a>>,
+    held: Vec<HeldObject<'a>>,
+    kept: Vec<KeptObject<'a>>,
+    errors: Vec<ErrorObject<'a>>,
+    totals: Totals,
+    conflicts: Vec<ConflictObject<'a>>,
+    tripped: Vec<TrippedObject<'a>>,
+    interrupted: bool,
+}
+
+#[derive(Serialize)]
+struct ScopeObject<'a> {
+    account: &'a str,
+    region: &'a str,
+    images: usize,
+    complete: bool,
+    gaps: Vec<GapObject<'a>>,
+    dry_run_error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct GapObject<'a> {
+    source: &'a str,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct StepObject<'a> {
+    image_id: &'a ImageId,
+    name: Option<&'a str>,
+    account: &'a str,
+    region: &'a str,
+    action: &'a str,
+    policy: Option<&'a str>,
+    rule: Option<&'a str>,
+    line: Option<u32>,
+    reason: Option<&'a str>,
+    rehearsal: &'a str,
+    outcome: &'a str,
+    request_id: Option<&'a str>,
+    mode: Mode,
+    /// The action in words, with what it is about.
+    change: String,
+    because: Vec<BecauseObject<'a>>,
+    rehearsal_detail: Option<&'a str>,
+    outcome_detail: Option<&'a str>,
+    snapshots: &'a [SnapshotResult],
+}
+
+#[derive(Serialize)]
+struct HeldObject<'a> {
+    image_id: &'a ImageId,
+    name: Option<&'a str>,
+    account: &'a str,
+    region: &'a str,
+    action: &'a str,
+    policy: Option<&'a str>,
+    guard: Guard,
+    reason: &'a str,
+    rule: Option<&'a str>,
+    line: Option<u32>,
+    change: String,
+    because: Vec<BecauseObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct KeptObject<'a> {
+    image_id: &'a ImageId,
+    name: Option<&'a str>,
+    account: &'a str,
+    region: &'a str,
+    reason: &'a str,
+    policy: Option<&'a str>,
+    rule: Option<&'a str>,
+    line: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct ErrorObject<'a> {
+    policy: &'a str,
+    image_id: &'a ImageId,
+    line: Option<u32>,
+    message: &'a str,
+    column: Option<u32>,
+    rule: Option<&'a str>,
+    kind: FailureKind,
+}
+
+#[derive(Serialize)]
+struct ConflictObject<'a> {
+    image_id: &'a ImageId,
+    about: &'a str,
+    because: Vec<BecauseObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct TrippedObject<'a> {
+    account: &'a str,
+    region: &'a str,
+    guard: Guard,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct BecauseObject<'a> {
+    policy: &'a str,
+    rule: &'a str,
+    line: u32,
+    reason: &'a str,
+}
+
+impl<'a> Document<'a> {
+    fn of(report: &'a CycleReport) -> Self {
+        Self {
+            schema: SCHEMA,
+            run_id: report.run_id.as_str(),
+            plan_id: report.plan_id.as_str(),
+            mode: report.mode,
+            started_at: report.started_at,
+            finished_at: report.finished_at,
+            scopes: report.scopes.iter().map(scope).collect(),
+            steps: report.steps.iter().map(step).collect(),
+            held: report.held.iter().map(held).collect(),
+            kept: report.kept.iter().map(kept).collect(),
+            errors: report.errors.iter().map(error).collect(),
+            totals: report.totals(),
+            conflicts: report.conflicts.iter().map(conflict).collect(),
+            tripped: report.tripped.iter().map(tripped).collect(),
+            interrupted: report.interrupted,
+        }
+    }
+}
+
+fn scope(it: &ScopeReport) -> ScopeObject<'_> {
+    ScopeObject {
+        account: it.scope.account.as_str(),
+        region: it.scope.region.as_str(),
+        images: it.images,
+        complete: it.is_complete(),
+        gaps: it
+            .gaps
+            .iter()
+            .map(|(source, gap)| GapObject { source: source.as_str(), reason: &gap.reason })
+            .collect(),
+        dry_run_error: it.dry_run_error.as_deref(),
+    }
+}
+
+fn step((step, became): &(Step, StepReport)) -> StepObject<'_> {
+    let first = step.because.first();
+    StepObject {
+        image_id: &step.image_id,
+        name: step.name.as_deref(),
+        account: step.scope.account.as_str(),
+        region: step.scope.region.as_str(),
+        action: step.change.kind().as_str(),
+        policy: first.map(|it| it.policy.as_str()),
+        rule: first.map(|it| it.rule.name.as_str()),
+        line: first.map(|it| it.rule.line),
+        reason: first.map(|it| it.reason.as_str()),
+        rehearsal: became.rehearsal.as_str(),
+        outcome: became.outcome.as_str(),
+        request_id: became.request_id.as_deref(),
+        mode: step.mode,
+        change: words::change(&step.change),
+        because: becauses(&step.because),
+        rehearsal_detail: became.rehearsal.detail(),
+        outcome_detail: became.outcome.detail(),
+        snapshots: &became.snapshots,
+    }
+}
+
+fn held(held: &Held) -> HeldObject<'_> {
+    let first = held.because.first();
+    HeldObject {
+        image_id: &held.image_id,
+        name: held.name.as_deref(),
+        account: held.scope.account.as_str(),
+        region: held.scope.region.as_str(),
+        action: held.change.kind().as_str(),
+        policy: first.map(|it| it.policy.as_str()),
+        guard: held.guard,
+        reason: &held.reason,
+        rule: first.map(|it| it.rule.name.as_str()),
+        line: first.map(|it| it.rule.line),
+        change: words::change(&held.change),
+        because: becauses(&held.because),
+    }
+}
+
+fn kept(kept: &Kept) -> KeptObject<'_> {
+    KeptObject {
+        image_id: &kept.image_id,
+        name: kept.name.as_deref(),
+        account: kept.scope.account.as_str(),
+        region: kept.scope.region.as_str(),
+        reason: &kept.reason,
+        policy: kept.policy.as_ref().map(|policy| policy.as_str()),
+        rule: kept.rule.as_ref().map(|rule| rule.name.as_str()),
+        line: kept.rule.as_ref().map(|rule| rule.line),
+    }
+}
+
+fn error(error: &PolicyErrorReport) -> ErrorObject<'_> {
+    let failure = &error.failure;
+    ErrorObject {
+        policy: error.policy.as_str(),
+        image_id: &error.image_id,
+        line: failure.line,
+        message: &failure.message,
+        column: failure.column,
+        rule: failure.rule.as_ref().map(|rule| rule.name.as_str()),
+        kind: failure.kind,
+    }
+}
+
+fn conflict((image_id, conflict): &(ImageId, Conflict)) -> ConflictObject<'_> {
+    ConflictObject { image_id, about: &conflict.about, because: becauses(&conflict.because) }
+}
+
+fn tripped(tripped: &TrippedGuard) -> TrippedObject<'_> {
+    TrippedObject {
+        account: tripped.scope.account.as_str(),
+        region: tripped.scope.region.as_str(),
+        guard: tripped.guard,
+        reason: &tripped.reason,
+    }
+}
+
+fn becauses<'a>(because: &'a [Because]) -> Vec<BecauseObject<'a>> {
+    let object = |it: &'a Because| BecauseObject {
+        policy: it.policy.as_str(),
+        rule: &it.rule.name,
+        line: it.rule.line,
+        reason: &it.reason,
+    };
+    because.iter().map(object).collect()
+}
