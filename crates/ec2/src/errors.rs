@@ -14,6 +14,8 @@ use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 /// The header that carries EC2's request id.
 pub(crate) const REQUEST_ID_HEADER: &str = "x-amzn-requestid";
 
+const STATUS_OK: u16 = 200;
+
 /// The one error code that means: this request would have been permitted.
 const DRY_RUN_OPERATION: &str = "DryRunOperation";
 
@@ -110,22 +112,27 @@ impl Failure {
         Self { error, code, status, without_credentials }
     }
 
-    /// A reply that arrived whole and yet says something that EC2 never says.
-    pub(crate) fn nonsense(operation: &str, message: impl Into<String>, request_id: Option<&str>) -> Self {
-        let error = CallError {
-            operation: operation.to_owned(),
-            kind: CallErrorKind::NoReply,
-            message: message.into(),
-            request_id: request_id.map(str::to_owned),
-        };
-        Self { error, code: None, status: None, without_credentials: false }
+    /// A reply with a status of success whose content is anything but.
+    pub(crate) fn in_reply(
+        operation: &str,
+        kind: CallErrorKind,
+        message: impl Into<String>,
+        request_id: Option<&str>,
+    ) -> Self {
+        let request_id = request_id.map(str::to_owned);
+        let error = CallError { operation: operation.to_owned(), kind, message: message.into(), request_id };
+        Self { error, code: None, status: Some(STATUS_OK), without_credentials: false }
     }
 
-    /// A request that was refused: by EC2 in a successful reply, or by this crate before anything was sent.
-    pub(crate) fn refused(operation: &str, message: impl Into<String>, request_id: Option<&str>) -> Self {
-        let mut failure = Self::nonsense(operation, message, request_id);
-        failure.error.kind = CallErrorKind::Refused;
-        failure
+    /// A request that this crate refuses to send.
+    pub(crate) fn not_sent(operation: &str, message: &str) -> Self {
+        let error = CallError {
+            operation: operation.to_owned(),
+            kind: CallErrorKind::Refused,
+            message: format!("not sent: {message}"),
+            request_id: None,
+        };
+        Self { error, code: None, status: None, without_credentials: false }
     }
 
     /// Whether EC2 says that the rehearsed request is permitted.

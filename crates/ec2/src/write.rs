@@ -1,6 +1,8 @@
 //! One changing request: from the domain's call to the SDK's, and from its reply to a receipt.
 
-use amiwarden_core::{Call, ImageId, LaunchPermissions, Receipt, SnapshotFate, SnapshotId, SnapshotResult};
+use amiwarden_core::{
+    Call, CallErrorKind, ImageId, LaunchPermissions, Receipt, SnapshotFate, SnapshotId, SnapshotResult,
+};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types::{
@@ -33,7 +35,7 @@ pub(crate) async fn send(
     mode: Mode,
 ) -> Result<Receipt, Failure> {
     if let Some(reason) = refusal(call) {
-        return Err(Failure::refused(call.operation(), reason, None));
+        return Err(Failure::not_sent(call.operation(), reason));
     }
     let id = image.as_str();
     let dry_run = mode.is_dry_run();
@@ -111,11 +113,11 @@ pub(crate) async fn send(
 fn refusal(call: &Call) -> Option<&'static str> {
     match call {
         Call::DeleteTags(keys) if keys.is_empty() => {
-            Some("not sent: without a key it would remove every tag of the image")
+            Some("without a key it would remove every tag of the image")
         }
-        Call::CreateTags(tags) if tags.is_empty() => Some("not sent: it names no tag"),
+        Call::CreateTags(tags) if tags.is_empty() => Some("it names no tag"),
         Call::ModifyLaunchPermissions { add, remove } if add.is_empty() && remove.is_empty() => {
-            Some("not sent: it names no launch permission")
+            Some("it names no launch permission")
         }
         Call::ModifyLaunchPermissions { .. }
         | Call::ModifyDescription(_)
@@ -172,11 +174,12 @@ fn confirmed_by_word(
 
 fn not_carried_out(call: &Call, request_id: Option<&str>) -> Failure {
     let message = "EC2 answered `return=false`: it was not carried out, and no reason was given";
-    Failure::refused(call.operation(), message, request_id)
+    Failure::in_reply(call.operation(), CallErrorKind::Refused, message, request_id)
 }
 
 fn unconfirmed(call: &Call, request_id: Option<&str>) -> Failure {
-    Failure::nonsense(call.operation(), "the reply does not say whether it was carried out", request_id)
+    let message = "the reply does not say whether it was carried out";
+    Failure::in_reply(call.operation(), CallErrorKind::NoReply, message, request_id)
 }
 
 fn snapshot_result(raw: &DeleteSnapshotReturnCode) -> SnapshotResult {

@@ -58,23 +58,25 @@ pub(crate) async fn one(client: &Client, scope: &Scope, id: &ImageId) -> Result<
         Err(failure) => return Err(failure.error),
     };
     let request_id = reply.request_id().map(str::to_owned);
-    let nonsense =
-        |message: String| Err(Failure::nonsense(OPERATION.name, message, request_id.as_deref()).error);
+    let fail = |kind, message: String| {
+        Err(Failure::in_reply(OPERATION.name, kind, message, request_id.as_deref()).error)
+    };
     let Some(images) = reply.images else {
-        return nonsense("the reply has no list".to_owned());
+        return fail(CallErrorKind::NoReply, "the reply has no list".to_owned());
     };
     let mut images = images.into_iter();
     let image = match (images.next().map(convert::image), images.next()) {
         (None, _) => return Ok(None),
         (Some(Ok(image)), None) if image.id == *id => image,
-        (Some(Err(defect)), None) => return nonsense(defect.to_string()),
+        (Some(Err(defect)), None) => return fail(CallErrorKind::NoReply, defect.to_string()),
         (Some(_), _) => {
-            return nonsense(format!("EC2 was asked for {id} alone and answered with other images"));
+            let message = format!("EC2 was asked for {id} alone and answered with other images");
+            return fail(CallErrorKind::NoReply, message);
         }
     };
     if image.owner != scope.account {
         let message = format!("{id} belongs to account {}, not to {}", image.owner, scope.account);
-        return Err(Failure::refused(OPERATION.name, message, request_id.as_deref()).error);
+        return fail(CallErrorKind::Refused, message);
     }
     Ok(Some(image))
 }
@@ -90,11 +92,10 @@ pub(crate) async fn check_dry_run(client: &Client) -> Result<(), CallError> {
                 .to_owned(),
         request_id,
     };
-    match sent.map_err(|error| (error.request_id().map(str::to_owned), Failure::new(OPERATION.name, &error)))
-    {
+    match sent.map_err(|error| Failure::new(OPERATION.name, &error)) {
         Ok(reply) => Err(executed(reply.request_id().map(str::to_owned))),
-        Err((_, failure)) if failure.is_dry_run_operation() => Ok(()),
-        Err((request_id, failure)) if failure.has_success_status() => Err(executed(request_id)),
-        Err((_, failure)) => Err(failure.error),
+        Err(failure) if failure.is_dry_run_operation() => Ok(()),
+        Err(failure) if failure.has_success_status() => Err(executed(failure.error.request_id)),
+        Err(failure) => Err(failure.error),
     }
 }

@@ -51,8 +51,8 @@ impl Connection {
         self.regions.iter().map(scope).collect()
     }
 
-    /// A reader of one of the [`scopes`](Self::scopes). Each has its own connections and counts its own requests:
-    /// make one per scope and keep it.
+    /// A reader of one of the [`scopes`](Self::scopes). Each counts its own requests and has its own retry quota:
+    /// make one per scope and run.
     pub fn reader(&self, scope: &Scope) -> Ec2Reader {
         let client = client::build(&self.config, scope, Purpose::Read, &self.timing);
         Ec2Reader::new(scope.clone(), client)

@@ -1,0 +1,218 @@
+//! An HTTP server that answers from a script and remembers what it was asked.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::setup::caller_identity;
+
+/// The request id that goes with every reply.
+pub(crate) const REQUEST_ID: &str = "req-0123";
+
+/// One request as it came over the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) action: String,
+    /// The form, decoded, without `Action` and `Version`.
+    pub(crate) form: BTreeMap<String, String>,
+    /// Header names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+/// What the server does about a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    /// This status and body, whole.
+    Whole(u16, String),
+    /// The first part of a body whose announced length is greater; then the connection closes.
+    Short(u16, String),
+    /// The first part of a body without a length: its end is where the connection closes.
+    Unmeasured(u16, String),
+    /// The connection closes without a byte.
+    Drop,
+    /// Nothing happens any more.
+    Hang,
+}
+
+impl Reply {
+    /// A successful reply to `action`, with its root element around `content`.
+    pub(crate) fn ok(action: &str, content: &str) -> Self {
+        Self::Whole(200, body(action, content))
+    }
+
+    /// EC2's form of an error.
+    pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
+        let body = format!(
+            "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
+             <RequestID>{REQUEST_ID}</RequestID></Response>"
+        );
+        Self::Whole(status, body)
+    }
+
+    fn bytes(&self) -> Option<Vec<u8>> {
+        let (status, body, length) = match self {
+            Self::Whole(status, body) => (status, body, Some(body.len())),
+            Self::Short(status, body) => (status, body, Some(body.len() + 100)),
+            Self::Unmeasured(status, body) => (status, body, None),
+            Self::Drop | Self::Hang => return None,
+        };
+        let length = length.map_or_else(
+            || "connection: close\r\n".to_owned(),
+            |length| format!("content-length: {length}\r\n"),
+        );
+        let head = format!(
+            "HTTP/1.1 {status} Canned\r\ncontent-type: text/xml\r\nx-amzn-requestid: {REQUEST_ID}\r\n{length}\r\n"
+        );
+        Some([head.as_bytes(), body.as_bytes()].concat())
+    }
+}
+
+/// The body of a successful reply.
+pub(crate) fn body(action: &str, content: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\
+         <requestId>{REQUEST_ID}</requestId>{content}</{action}Response>"
+    )
+}
+
+/// The first question of every connection.
+const STS_ACTION: &str = "GetCallerIdentity";
+
+type Answer = dyn FnMut(&Request) -> Reply + Send;
+
+/// A server on a loopback port. It ends with the runtime of its test.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+    accepting: JoinHandle<()>,
+}
+
+impl Server {
+    /// Answers each request of EC2 by `answer`, and says whose credentials these are.
+    pub(crate) async fn answering(mut answer: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
+        Self::start(
+            move |request| {
+                if request.action == STS_ACTION { caller_identity() } else { answer(request) }
+            },
+        )
+        .await
+    }
+
+    /// Answers the question whose credentials these are by `reply`, and nothing else.
+    pub(crate) async fn with_sts(reply: Reply) -> Self {
+        Self::start(move |_| reply.clone()).await
+    }
+
+    async fn start(answer: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::<Mutex<Vec<Request>>>::default();
+        let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(answer));
+        let seen = Arc::clone(&requests);
+        let accepting = tokio::spawn(async move {
+            // Ends with this task, and the open connections with it.
+            let mut connections = JoinSet::new();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                connections.spawn(serve(stream, Arc::clone(&answer), Arc::clone(&seen)));
+            }
+        });
+        Self { url, requests, accepting }
+    }
+
+    /// Answers one request after another from `replies`; a request beyond them is refused as unexpected.
+    pub(crate) async fn scripted(replies: impl IntoIterator<Item = Reply>) -> Self {
+        let mut replies: VecDeque<_> = replies.into_iter().collect();
+        let unexpected = || Reply::error(400, "Unexpected", "the script has ended");
+        Self::answering(move |_| replies.pop_front().unwrap_or_else(unexpected)).await
+    }
+
+    /// Stops listening and drops every connection: whoever comes from now on is refused.
+    pub(crate) async fn close(&self) {
+        self.accepting.abort();
+        while !self.accepting.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        // Time for the client to notice that its idle connections have gone.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    /// Every request so far, but those of STS.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+async fn serve(mut stream: TcpStream, answer: Arc<Mutex<Answer>>, seen: Arc<Mutex<Vec<Request>>>) {
+    while let Some(request) = read_request(&mut stream).await {
+        if request.action != STS_ACTION {
+            seen.lock().unwrap().push(request.clone());
+        }
+        let reply = answer.lock().unwrap()(&request);
+        let Some(bytes) = reply.bytes() else {
+            if matches!(reply, Reply::Hang) {
+                std::future::pending::<()>().await;
+            }
+            return;
+        };
+        if stream.write_all(&bytes).await.is_err() || !matches!(reply, Reply::Whole(..)) {
+            return;
+        }
+    }
+}
+
+async fn read_request(stream: &mut TcpStream) -> Option<Request> {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end;
+        }
+        let mut chunk = [0; 4096];
+        match stream.read(&mut chunk).await {
+            Ok(read) if read > 0 => bytes.extend_from_slice(&chunk[..read]),
+            _ => return None,
+        }
+    };
+    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    let headers: BTreeMap<String, String> = head
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = bytes[end + 4..].to_vec();
+    let read = body.len();
+    body.resize(length, 0);
+    stream.read_exact(&mut body[read..]).await.ok()?;
+    let mut form: BTreeMap<String, String> = String::from_utf8(body)
+        .unwrap()
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect();
+    form.remove("Version");
+    let action = form.remove("Action").unwrap_or_default();
+    Some(Request { action, form, headers })
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [bytes.next().unwrap(), bytes.next().unwrap()];
+                u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(decoded).unwrap()
+}

@@ -1,0 +1,135 @@
+//! Who uses an image: instances and launch templates.
+
+use amiwarden_core::{CloudReader, ImageId, ImageUse, Listing, Source, UseKind};
+
+use crate::server::{Reply, Request, Server};
+use crate::setup::{account, reader};
+
+async fn uses(source: Source, reply: Reply) -> (Listing<ImageUse>, Vec<Request>) {
+    let server = Server::scripted([reply]).await;
+    let listing = reader(&server).await.uses(source).await;
+    (listing, server.requests())
+}
+
+fn image_use(kind: UseKind, image: &str, id: &str) -> ImageUse {
+    ImageUse { image: ImageId::new(image), kind, id: id.to_owned(), account: account() }
+}
+
+fn instance(id: &str, state: &str, image: &str) -> String {
+    format!(
+        "<item><instanceId>{id}</instanceId><instanceState><name>{state}</name></instanceState>{image}</item>"
+    )
+}
+
+#[tokio::test]
+async fn each_instance_that_is_not_terminated_uses_its_image() {
+    let of = |image: &str| format!("<imageId>{image}</imageId>");
+    let reservation = |instances: String| format!("<item><instancesSet>{instances}</instancesSet></item>");
+    let content = [
+        reservation(instance("i-1", "running", &of("ami-1")) + &instance("i-2", "stopped", &of("ami-2"))),
+        reservation(instance("i-3", "terminated", &of("ami-3"))),
+        reservation(instance("i-4", "dreaming", &of("ami-1"))),
+        reservation(String::new()),
+    ]
+    .concat();
+    let reply = Reply::ok("DescribeInstances", &format!("<reservationSet>{content}</reservationSet>"));
+    let (listing, requests) = uses(Source::Instances, reply).await;
+    let expected = [
+        image_use(UseKind::Instance, "ami-1", "i-1"),
+        image_use(UseKind::Instance, "ami-2", "i-2"),
+        image_use(UseKind::Instance, "ami-1", "i-4"),
+    ];
+    assert_eq!(listing, Listing::complete(expected.to_vec()));
+    let form = &requests[0].form;
+    assert_eq!(form["IncludeManagedResources"], "true");
+    assert_eq!(form["MaxResults"], "1000");
+    assert_eq!(form["Filter.1.Name"], "instance-state-name");
+    let states: Vec<_> = (1..=5).map(|number| form[&format!("Filter.1.Value.{number}")].as_str()).collect();
+    assert_eq!(states, ["pending", "running", "shutting-down", "stopping", "stopped"]);
+}
+
+#[tokio::test]
+async fn an_instance_that_does_not_tell_its_image_is_a_gap() {
+    let instances = instance("i-1", "running", "") + &instance("i-2", "running", "<imageId>ami-2</imageId>");
+    let content =
+        format!("<reservationSet><item><instancesSet>{instances}</instancesSet></item></reservationSet>");
+    let (listing, _) = uses(Source::Instances, Reply::ok("DescribeInstances", &content)).await;
+    assert_eq!(listing.items, [image_use(UseKind::Instance, "ami-2", "i-2")]);
+    let reason = listing.gap.unwrap().reason;
+    assert_eq!(reason, "DescribeInstances: page 1: instance i-1 does not tell its image");
+}
+
+fn version(id: &str, number: u32, default: bool, data: &str) -> String {
+    format!(
+        "<item><launchTemplateId>{id}</launchTemplateId><launchTemplateName>web</launchTemplateName>\
+         <versionNumber>{number}</versionNumber><defaultVersion>{default}</defaultVersion>{data}</item>"
+    )
+}
+
+fn data(image: &str) -> String {
+    format!("<launchTemplateData><imageId>{image}</imageId></launchTemplateData>")
+}
+
+fn versions(items: &str) -> Reply {
+    let content = format!("<launchTemplateVersionSet>{items}</launchTemplateVersionSet>");
+    Reply::ok("DescribeLaunchTemplateVersions", &content)
+}
+
+#[tokio::test]
+async fn each_version_uses_its_image_and_is_named_for_a_person() {
+    let items = version("lt-1", 3, true, &data("ami-1"))
+        + &version("lt-1", 7, false, &data("ami-2"))
+        + &version("lt-2", 1, true, "<launchTemplateData/>");
+    let (listing, requests) = uses(Source::LaunchTemplates, versions(&items)).await;
+    let expected = [
+        image_use(UseKind::LaunchTemplate, "ami-1", "lt-1 (web, version 3, $Default)"),
+        image_use(UseKind::LaunchTemplate, "ami-2", "lt-1 (web, version 7, $Latest)"),
+    ];
+    assert_eq!(listing, Listing::complete(expected.to_vec()));
+    let form = &requests[0].form;
+    for (name, value) in [
+        ("LaunchTemplateVersion.1", "$Default"),
+        ("LaunchTemplateVersion.2", "$Latest"),
+        ("ResolveAlias", "true"),
+        ("IncludeManagedResources", "true"),
+        ("MaxResults", "200"),
+    ] {
+        assert_eq!(form[name], value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_template_whose_image_is_not_known_is_a_gap() {
+    let items = version("lt-1", 1, true, &data("resolve:ssm:/golden/web"))
+        + &version("lt-2", 1, true, "")
+        + &version("lt-3", 1, true, &data("ami-3"));
+    let (listing, _) = uses(Source::LaunchTemplates, versions(&items)).await;
+    assert_eq!(
+        listing.items,
+        [image_use(UseKind::LaunchTemplate, "ami-3", "lt-3 (web, version 1, $Default)")]
+    );
+    let reason = listing.gap.unwrap().reason;
+    assert!(
+        reason.contains("lt-1 (web, version 1, $Default) names its image as `resolve:ssm:/golden/web`"),
+        "{reason}"
+    );
+    assert!(reason.contains("lt-2 (web, version 1, $Default) does not tell what it launches"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_denied_alias_names_the_permission() {
+    let denied = Reply::error(403, "UnauthorizedOperation", "No.");
+    let (listing, _) = uses(Source::LaunchTemplates, denied).await;
+    let reason = listing.gap.unwrap().reason;
+    assert!(reason.contains("ssm:GetParameters"), "{reason}");
+    assert!(reason.contains("ec2:DescribeLaunchTemplateVersions"), "{reason}");
+}
+
+#[tokio::test]
+async fn what_tells_nothing_about_use_is_a_gap_and_sends_nothing() {
+    for source in [Source::Images, Source::Snapshots] {
+        let (listing, requests) = uses(source, Reply::Drop).await;
+        assert!(listing.items.is_empty() && listing.gap.is_some(), "{source}");
+        assert_eq!(requests, []);
+    }
+}
