@@ -1,0 +1,93 @@
+//! What a person has accepted although the surge guard held it.
+
+use std::collections::BTreeSet;
+
+use amiwarden_core::{ActionKind, Guard, Held, ImageId, Plan, Scope, Timestamp};
+use serde::Serialize;
+
+use super::column::{read_action, to_json};
+use super::error::During;
+use super::ledger::{AcceptanceBody, EntryKind, append};
+use super::{Store, StoreError, StoreReader, Write, find_scope, scope_row};
+
+const ACCEPT: &str = "record what was accepted";
+const READ: &str = "read what was accepted";
+
+#[derive(Serialize)]
+struct Row<'a> {
+    image: &'a ImageId,
+    action: ActionKind,
+}
+
+impl Store {
+    /// Remembers every change that the surge guard holds in `plan` as accepted, and yields how many of them were
+    /// not accepted before. The other guards hold them as ever.
+    pub async fn accept(&self, plan: &Plan, now: Timestamp) -> Result<usize, StoreError> {
+        let mut tx = self.begin(ACCEPT).await?;
+        let held: Vec<&Held> = plan.held.iter().filter(|held| held.guard == Guard::Surge).collect();
+        let scopes: BTreeSet<&Scope> = held.iter().map(|held| &held.scope).collect();
+        let mut accepted = Vec::new();
+        for scope in scopes {
+            let of_scope = held.iter().filter(|held| held.scope == *scope);
+            let rows: Vec<Row<'_>> =
+                of_scope.map(|held| Row { image: &held.image_id, action: held.change.kind() }).collect();
+            for (image, action) in insert(&mut tx, scope, plan, now, &rows).await? {
+                accepted.push((scope.clone(), image, action));
+            }
+        }
+        if !accepted.is_empty() {
+            let body = AcceptanceBody {
+                plan: &plan.id,
+                accepted: accepted.iter().map(|(scope, image, action)| (scope, image, *action)).collect(),
+            };
+            append(&mut tx, EntryKind::Acceptance, None, now, &body).await?;
+        }
+        tx.commit().await.during(ACCEPT)?;
+        Ok(accepted.len())
+    }
+
+    /// Everything that was ever accepted in a scope.
+    pub async fn accepted(&self, scope: &Scope) -> Result<BTreeSet<(ImageId, ActionKind)>, StoreError> {
+        self.reader().accepted(scope).await
+    }
+}
+
+impl StoreReader {
+    /// As [`Store::accepted`].
+    pub async fn accepted(&self, scope: &Scope) -> Result<BTreeSet<(ImageId, ActionKind)>, StoreError> {
+        let mut connection = self.connection(READ).await?;
+        let Some(scope) = find_scope(&mut connection, scope).await? else { return Ok(BTreeSet::new()) };
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("select image_key, action from acceptance where scope_id = ?1")
+                .bind(scope)
+                .fetch_all(&mut *connection)
+                .await
+                .during(READ)?;
+        rows.into_iter().map(|(image, action)| Ok((ImageId::new(image), read_action(&action)?))).collect()
+    }
+}
+
+/// Inserts what is new and yields it, in the order of the images.
+async fn insert(
+    tx: &mut Write,
+    scope: &Scope,
+    plan: &Plan,
+    now: Timestamp,
+    rows: &[Row<'_>],
+) -> Result<BTreeSet<(ImageId, ActionKind)>, StoreError> {
+    let scope = scope_row(tx, scope).await?;
+    let new: Vec<(String, String)> = sqlx::query_as(
+        "insert into acceptance (scope_id, image_key, action, plan_key, at)
+         select ?1, value ->> 'image', value ->> 'action', ?2, ?3 from json_each(?4) where true
+         on conflict (scope_id, image_key, action) do nothing
+         returning image_key, action",
+    )
+    .bind(scope)
+    .bind(plan.id.as_str())
+    .bind(now.as_second())
+    .bind(to_json("what is accepted", rows)?)
+    .fetch_all(&mut **tx)
+    .await
+    .during(ACCEPT)?;
+    new.into_iter().map(|(image, action)| Ok((ImageId::new(image), read_action(&action)?))).collect()
+}

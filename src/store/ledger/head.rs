@@ -1,0 +1,56 @@
+//! The ledger's head, kept in a file outside the database. A ledger that was cut off at its end is a shorter
+//! ledger that verifies; only the head knows that it was longer.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::encoding::GENESIS;
+use crate::store::sha::Sha;
+
+/// How far the ledger reached, and its hash there. The file is its JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::store) struct Head {
+    pub(in crate::store) sequence: i64,
+    pub(in crate::store) hash: Sha,
+}
+
+/// The head, where the file exists. Anything in the file that is no head is an error of the kind
+/// [`InvalidData`](io::ErrorKind::InvalidData).
+pub(in crate::store) fn read(path: &Path) -> io::Result<Option<Head>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let invalid = |error: String| io::Error::new(io::ErrorKind::InvalidData, error);
+    let head: Head = serde_json::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+    if head.sequence < 0 || (head.sequence == 0 && head.hash != GENESIS) {
+        return Err(invalid(format!("no ledger has an entry {}", head.sequence)));
+    }
+    Ok(Some(head))
+}
+
+/// Puts the head in the file's place, whole or not at all, and on the disk before it returns.
+pub(in crate::store) fn write(path: &Path, head: &Head) -> io::Result<()> {
+    let mut text = serde_json::to_string(head)?;
+    text.push('\n');
+    let temporary = beside(path);
+    let mut out = File::create(&temporary)?;
+    out.write_all(text.as_bytes())?;
+    out.sync_all()?;
+    drop(out);
+    fs::rename(&temporary, path)?;
+    // A rename is on the disk when its directory is.
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}

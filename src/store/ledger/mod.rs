@@ -1,0 +1,24 @@
+//! The audit ledger: an append-only table in which each entry's hash covers the entry and the hash before it.
+//!
+//! The triggers of the table keep amiwarden itself, and anyone with a plain SQL shell, from changing it; the
+//! chain shows what somebody changed who went around them; the head, kept outside the database, shows that the
+//! end was cut off. What is large stands in other tables and in the ledger by its digest, which is checked too.
+//!
+//! Deliberately absent: signatures. Whoever can write both the database and the head can forge both; keep the
+//! head where amiwarden's host cannot reach back, if that matters.
+
+mod append;
+mod body;
+mod contents;
+mod encoding;
+mod head;
+mod verify;
+
+pub(super) use append::{append, hash_at, newest};
+pub(super) use body::{
+    AcceptanceBody, DecisionsBody, EmptyBody, IntentBody, OutcomeBody, PlanBody, RunFinishedBody,
+    RunStartedBody,
+};
+pub(super) use encoding::EntryKind;
+pub(super) use head::{read as read_head, write as write_head};
+pub use verify::{LedgerFinding, Verification};
