@@ -5,7 +5,7 @@ use amiwarden_core::{CycleReport, Duration, ImageId, Mode, StepOutcome};
 
 use super::document::Document;
 use super::headline::headline;
-use super::text::{clean, count};
+use super::text::{clean, tally};
 use super::{Detail, Style, sections};
 
 /// The whole document.
@@ -35,15 +35,15 @@ pub(super) fn compose(report: &CycleReport, style: &Style) -> Document {
 
 fn totals(report: &CycleReport) -> Vec<String> {
     let totals = report.totals();
-    let mut parts = vec![count(totals.images, "image"), count(totals.steps, "change")];
+    let mut parts = vec![tally(totals.images, "image"), tally(totals.steps, "change")];
     if report.mode == Mode::Enforce {
         parts.push(format!("{} done", totals.done));
         parts.push(format!("{} failed", totals.failed));
     }
     parts.push(format!("{} held back", totals.held));
     parts.push(format!("{} kept", totals.kept));
-    parts.push(count(totals.errors, "policy error"));
-    parts.push(count(usize::try_from(totals.api_calls).unwrap_or(usize::MAX), "API call"));
+    parts.push(tally(totals.errors, "policy error"));
+    parts.push(tally(usize::try_from(totals.api_calls).unwrap_or(usize::MAX), "API call"));
     parts.push(elapsed(report));
     vec![
         parts.join(" · "),

@@ -31,12 +31,27 @@ pub(super) struct Section {
     pub(super) rows: Vec<Vec<Cell>>,
 }
 
-/// A column, and how wide it has to be and may be on a terminal.
+/// A column, and what a terminal has to know of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
     pub(super) title: &'static str,
+    /// What should stay whole in it,
+    pub(super) whole: Whole,
+    /// up to so many characters.
     pub(super) least: u16,
-    pub(super) most: u16,
+    /// Lines are broken beyond so many characters, however wide the terminal is.
+    pub(super) line: u16,
+}
+
+/// What should not be broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// Words, where the terminal is wide enough.
+    Words,
+    /// Lines, where the terminal is wide enough.
+    Lines,
+    /// So many characters, wherever: an identifier that is torn apart cannot be copied.
+    Firmly(u16),
 }
 
 /// One cell of one or more lines, all clean.
@@ -66,9 +81,19 @@ pub(super) enum Tone {
 }
 
 impl Column {
-    /// A column at least and at most so wide, in characters.
-    pub(super) const fn new(title: &'static str, least: u16, most: u16) -> Self {
-        Self { title, least, most }
+    /// A column of sentences: words of so many characters stay whole, and no line is longer than this.
+    pub(super) const fn words(title: &'static str, least: u16, line: u16) -> Self {
+        Self { title, whole: Whole::Words, least, line }
+    }
+
+    /// A column of names: lines of so many characters stay whole, and none is longer than this.
+    pub(super) const fn names(title: &'static str, least: u16, line: u16) -> Self {
+        Self { title, whole: Whole::Lines, least, line }
+    }
+
+    /// The same, but so many characters stay whole however narrow the terminal is.
+    pub(super) const fn firmly(self, characters: u16) -> Self {
+        Self { whole: Whole::Firmly(characters), ..self }
     }
 }
 

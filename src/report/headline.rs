@@ -86,7 +86,11 @@ fn cautions(report: &CycleReport) -> Vec<Paragraph> {
     let mut found = Vec::new();
     let mut note = |tone: Tone, text: String| found.push(Paragraph { text, tone });
     if report.interrupted {
-        note(Tone::Bad, "It was stopped before its end: what is not shown as done was not done.".to_owned());
+        let rest = match report.mode {
+            Mode::Observe => "not everything was looked at",
+            Mode::Enforce => "what is not shown as done was not tried",
+        };
+        note(Tone::Bad, format!("It was stopped before its end: {rest}."));
     }
     let guards: BTreeSet<&str> = report.tripped.iter().map(|tripped| tripped.guard.as_str()).collect();
     if !guards.is_empty() {
@@ -97,6 +101,16 @@ fn cautions(report: &CycleReport) -> Vec<Paragraph> {
     let refused = report.steps.iter().filter(|(_, step)| is_refused(&step.rehearsal)).count();
     if refused > 0 {
         note(Tone::Caution, format!("EC2 refused the rehearsal of {}.", count(refused, "change")));
+    }
+    let unproven = report.scopes.iter().filter(|scope| scope.dry_run_error.is_some()).count();
+    if unproven > 0 {
+        let scopes = count(unproven, "pair");
+        note(
+            Tone::Bad,
+            format!(
+                "Nothing was rehearsed or changed in {scopes} of account and Region: DryRun is not honoured there."
+            ),
+        );
     }
     let unread = report.scopes.iter().filter(|scope| !scope.is_complete()).count();
     if unread > 0 {

@@ -12,6 +12,7 @@ mod document;
 mod group;
 mod headline;
 mod json;
+mod layout;
 mod markdown;
 mod sections;
 mod table;

@@ -1,22 +1,27 @@
 //! The sections of a report for people. One without rows is not shown.
 
+use std::collections::BTreeMap;
+
 use amiwarden_core::{
     ActionKind, Because, Change, Conflict, CycleReport, Held, ImageId, Kept, Mode, PolicyErrorReport,
-    Rehearsal, RuleRef, Scope, ScopeReport, Step, StepOutcome, StepReport,
+    PolicyName, Rehearsal, RuleRef, Scope, ScopeReport, Step, StepOutcome, StepReport, TrippedGuard,
 };
 
 use super::document::{Cell, Column, Section, Tone};
 use super::group::{Group, group};
 use super::text::{grouped, shorten};
-use super::words::{self, label, place, rule_place, some};
+use super::words::{self, label, place, some};
 
-const IMAGE: Column = Column::new("IMAGE", 21, 34);
-const ACTION: Column = Column::new("ACTION", 12, 24);
-const POLICY: Column = Column::new("POLICY / RULE", 14, 30);
-const WHERE: Column = Column::new("WHERE", 22, 30);
-const WHY: Column = Column::new("WHY", 20, 80);
-const IMAGES: Column = Column::new("IMAGES", 6, 9);
-const EXAMPLES: Column = Column::new("SUCH AS", 16, 60);
+/// An image's id has 21 characters, a name up to 128.
+const IMAGE: Column = Column::names("IMAGE", 25, 40).firmly(21);
+const ACTION: Column = Column::words("ACTION", 13, 30);
+const POLICY: Column = Column::names("POLICY / RULE", 27, 32);
+const WHERE: Column = Column::names("WHERE", 27, 32);
+const WHY: Column = Column::words("WHY", 24, 80);
+const GUARD: Column = Column::names("GUARD", 16, 16).firmly(16);
+const IMAGES: Column = Column::words("IMAGES", 9, 9);
+const CHANGES: Column = Column::words("CHANGES", 9, 9);
+const EXAMPLES: Column = Column::words("SUCH AS", 21, 60);
 
 /// EC2's refusals can hold kilobytes of encoded message. The JSON report has all of it.
 const WORDS_MAX: usize = 300;
@@ -41,8 +46,7 @@ pub(super) fn scopes(report: &CycleReport) -> Section {
         let number = |number| Cell::text(&grouped(number));
         vec![Cell::text(&place(&it.scope)), number(it.images), number(steps), number(held), read]
     };
-    let columns =
-        [WHERE, IMAGES, Column::new("CHANGES", 7, 9), Column::new("HELD", 4, 9), Column::new("READ", 10, 12)];
+    let columns = [WHERE, IMAGES, CHANGES, Column::words("HELD", 9, 9), Column::words("READ", 10, 10)];
     let rows = if has_several(report) { report.scopes.iter().map(row).collect() } else { Vec::new() };
     section("Accounts and Regions", &columns, rows)
 }
@@ -67,9 +71,9 @@ pub(super) fn steps(report: &CycleReport) -> Section {
         }
         rows.push(row);
     }
-    let mut columns = vec![IMAGE, ACTION, POLICY, WHY, Column::new("DRYRUN", 9, 13)];
+    let mut columns = vec![IMAGE, ACTION, POLICY, WHY, Column::names("DRYRUN", 13, 13).firmly(9)];
     if enforces {
-        columns.push(Column::new("OUTCOME", 9, 12));
+        columns.push(Column::names("OUTCOME", 12, 12).firmly(9));
     }
     section(if enforces { "Changes" } else { "Changes due" }, &columns, rows)
 }
@@ -83,7 +87,7 @@ pub(super) fn troubles(report: &CycleReport) -> Section {
         &found,
         |it| of(it).map(|(what, _)| what),
         |it| trouble_words(&it.1, report.mode),
-        |it| format!("{} {}", it.0.change.kind(), label(it.0.name.as_deref(), &it.0.image_id)),
+        |it| format!("{} ({})", label(it.0.name.as_deref(), &it.0.image_id), it.0.change.kind()),
     );
     let row = |group: Group<'_, &(Step, StepReport)>| {
         let (what, tone) = of(group.first).unwrap_or(("", Tone::Plain));
@@ -95,7 +99,7 @@ pub(super) fn troubles(report: &CycleReport) -> Section {
             Cell::text(&some(group.labels)),
         ]
     };
-    let columns = [Column::new("WHAT HAPPENED", 14, 20), Column::new("CHANGES", 7, 9), WHY, EXAMPLES];
+    let columns = [Column::words("WHAT HAPPENED", 14, 20), Column::words("CHANGES", 7, 9), WHY, EXAMPLES];
     let title = if report.mode == Mode::Enforce { "Not carried out" } else { "Not permitted" };
     section(title, &columns, groups.into_iter().map(row).collect())
 }
@@ -147,23 +151,21 @@ pub(super) fn snapshots(report: &CycleReport) -> Section {
             ]);
         }
     }
-    let columns = [Column::new("SNAPSHOT", 22, 30), IMAGE, Column::new("RESULT", 12, 60)];
+    let columns = [Column::names("SNAPSHOT", 22, 30).firmly(22), IMAGE, Column::words("RESULT", 12, 60)];
     section("Snapshots of deregistered images", &columns, rows)
 }
 
 /// What a guard holds back.
 pub(super) fn held(report: &CycleReport) -> Section {
     let row = |held: &Held| {
-        let rules = because(&held.because).0;
         vec![
             image(report, held.name.as_deref(), &held.image_id, &held.scope),
             action(&held.change),
-            rules,
-            Cell::text(held.guard.as_str()),
-            Cell::text(&held.reason),
+            because(&held.because).0,
+            Cell::code(held.guard.as_str()).and(Cell::text(&held.reason)),
         ]
     };
-    let columns = [IMAGE, ACTION, POLICY, Column::new("GUARD", 12, 17), WHY];
+    let columns = [IMAGE, ACTION, POLICY, Column::words("GUARD / WHY", 24, 80)];
     section("Held back", &columns, report.held.iter().map(row).collect())
 }
 
@@ -198,9 +200,7 @@ pub(super) fn kept_images(report: &CycleReport) -> Section {
 
 fn kept_by(kept: &Kept) -> Cell {
     match (&kept.policy, &kept.rule) {
-        (Some(policy), Some(RuleRef { name, line })) => {
-            Cell::code(&format!("{policy}:{line}")).and(Cell::text(name))
-        }
+        (Some(policy), Some(RuleRef { name, line })) => rule_cell(policy, name, *line),
         (Some(policy), None) => Cell::code(policy.as_str()),
         (None, _) => Cell::empty(),
     }
@@ -208,16 +208,17 @@ fn kept_by(kept: &Kept) -> Cell {
 
 /// The first text of a group, marked where the others differ from it in their numbers.
 fn representative(text: &str, differ: bool) -> String {
-    if differ { format!("{text} (and the like)") } else { text.to_owned() }
+    if differ { format!("{text}, and the like") } else { text.to_owned() }
 }
 
 /// Policies that could not be evaluated.
 pub(super) fn errors(report: &CycleReport) -> Section {
+    let names = names(report);
     let groups = group(
         &report.errors,
         |error| (error.policy.clone(), error.failure.line, error.failure.column),
         |error| &error.failure.message,
-        |error| error.image_id.to_string(),
+        |error| label(names.get(&error.image_id).copied(), &error.image_id),
     );
     let row = |group: Group<'_, PolicyErrorReport>| {
         let PolicyErrorReport { policy, failure, .. } = group.first;
@@ -234,18 +235,22 @@ pub(super) fn errors(report: &CycleReport) -> Section {
             Cell::text(&some(group.labels)),
         ]
     };
-    let columns = [POLICY, Column::new("WHAT IS WRONG", 20, 80), IMAGES, EXAMPLES];
+    let columns = [POLICY, Column::words("WHAT IS WRONG", 24, 80), IMAGES, EXAMPLES];
     let section = section("Policy errors", &columns, groups.into_iter().map(row).collect());
     noted(section, "A policy that cannot be evaluated for an image keeps it, whatever other policies say.")
 }
 
 /// Policies that contradict each other.
 pub(super) fn conflicts(report: &CycleReport) -> Section {
+    let names = names(report);
     let row = |(id, conflict): &(ImageId, Conflict)| {
         let rules = because(&conflict.because).0;
-        vec![Cell::code(id.as_str()), Cell::text(&conflict.about).tone(Tone::Caution), rules]
+        let id_cell = Cell::code(id.as_str());
+        let image =
+            names.get(id).map_or_else(|| id_cell.clone(), |name| Cell::text(name).and(id_cell.clone()));
+        vec![image, Cell::text(&conflict.about).tone(Tone::Caution), rules]
     };
-    let columns = [IMAGE, Column::new("CONTRADICTION", 20, 60), Column::new("ASKED BY", 14, 40)];
+    let columns = [IMAGE, Column::words("CONTRADICTION", 20, 60), Column::names("ASKED BY", 24, 40)];
     let section = section("Contradictions", &columns, report.conflicts.iter().map(row).collect());
     noted(section, "Actions that contradict each other cancel each other: none of them happens.")
 }
@@ -269,22 +274,31 @@ pub(super) fn gaps(report: &CycleReport) -> Section {
             add(source.as_str(), &gap.reason);
         }
     }
-    let section = section("Not read to the end", &[WHERE, Column::new("WHAT", 9, 17), WHY], rows);
+    let section = section("Not read to the end", &[WHERE, Column::names("WHAT", 16, 16), WHY], rows);
     noted(section, "Nothing is disabled or deregistered where something could not be read.")
 }
 
 /// Guards that want a person to look.
 pub(super) fn tripped(report: &CycleReport) -> Section {
-    let row = |it: &amiwarden_core::TrippedGuard| {
+    let row = |it: &TrippedGuard| {
         let guard = Cell::text(it.guard.as_str()).tone(Tone::Bad);
         vec![Cell::text(&place(&it.scope)), guard, Cell::text(&it.reason)]
     };
-    let columns = [WHERE, Column::new("GUARD", 12, 17), WHY];
+    let columns = [WHERE, GUARD, WHY];
     let section = section("Guards that tripped", &columns, report.tripped.iter().map(row).collect());
     noted(
         section,
         "Look at what they hold back. If it is right, accept the plan; the limits of one cycle still hold.",
     )
+}
+
+/// The names of the images, which errors and contradictions do not say.
+fn names(report: &CycleReport) -> BTreeMap<&ImageId, &str> {
+    let steps = report.steps.iter().map(|(step, _)| (&step.image_id, &step.name));
+    let held = report.held.iter().map(|held| (&held.image_id, &held.name));
+    let kept = report.kept.iter().map(|kept| (&kept.image_id, &kept.name));
+    let all = steps.chain(held).chain(kept);
+    all.filter_map(|(id, name)| Some((id, name.as_deref()?))).collect()
 }
 
 fn has_several(report: &CycleReport) -> bool {
@@ -330,10 +344,14 @@ fn outcome(outcome: &StepOutcome) -> Cell {
 
 /// Every rule that asks for it, and its words.
 fn because(because: &[Because]) -> (Cell, Cell) {
-    let rule = |it: &Because| Cell::code(&rule_place(it)).and(Cell::text(&it.rule.name));
+    let rule = |it: &Because| rule_cell(&it.policy, &it.rule.name, it.rule.line);
     let rules = because.iter().map(rule).reduce(Cell::and).unwrap_or_else(Cell::empty);
     let mut reasons: Vec<&str> = because.iter().map(|it| it.reason.as_str()).collect();
     reasons.dedup();
     let reasons = reasons.into_iter().map(Cell::text).reduce(Cell::and).unwrap_or_else(Cell::empty);
     (rules, reasons)
+}
+
+fn rule_cell(policy: &PolicyName, rule: &str, line: u32) -> Cell {
+    Cell::code(&format!("{policy}:{line}")).and(Cell::text(rule))
 }

@@ -9,7 +9,8 @@ use comfy_table::{
 use owo_colors::{OwoColorize, Style as Colours};
 
 use super::Style;
-use super::document::{Cell, Column, Document, Line, Section, Tone};
+use super::document::{Cell, Column, Document, Line, Section, Tone, Whole};
+use super::layout::{Wish, widths};
 
 /// The width where there is no terminal to ask: most viewers of logs show as much.
 const WIDTH_DEFAULT: u16 = 120;
@@ -17,11 +18,14 @@ const WIDTH_DEFAULT: u16 = 120;
 /// Narrower than this, cells would be torn to single words.
 const WIDTH_MIN: u16 = 72;
 
+/// No column is squeezed below this.
+const COLUMN_MIN: u16 = 6;
+
 /// Sentences wider than this are tiring to read.
 const SENTENCE_MAX: usize = 100;
 
 /// A rule below the header and nothing else: the eye follows the columns by themselves.
-const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
 /// Writes the document.
 pub(super) fn write(document: &Document, style: &Style, out: &mut dyn Write) -> io::Result<()> {
@@ -69,16 +73,39 @@ fn table(section: &Section, width: u16, colour: bool) -> Table {
     for cells in &section.rows {
         table.add_row(cells.iter().map(cell).collect::<Vec<_>>());
     }
-    table.set_constraints(section.columns.iter().map(constraint));
+    table.set_constraints(constraints(section, width));
     table
 }
 
-fn constraint(column: &Column) -> ColumnConstraint {
-    // A column is a space wider than its content on either side.
-    ColumnConstraint::Boundaries {
-        lower: Width::Fixed(column.least + 2),
-        upper: Width::Fixed(column.most + 2),
-    }
+/// The width of each column, with the space that stands on either side of its content.
+fn constraints(section: &Section, width: u16) -> Vec<ColumnConstraint> {
+    let wishes: Vec<Wish> =
+        section.columns.iter().enumerate().map(|(index, column)| wish(section, index, column)).collect();
+    let padding = u16::try_from(wishes.len() * 2).unwrap_or(u16::MAX);
+    let widths = widths(&wishes, width.saturating_sub(padding));
+    widths.into_iter().map(|width| ColumnConstraint::Absolute(Width::Fixed(width + 2))).collect()
+}
+
+fn wish(section: &Section, index: usize, column: &Column) -> Wish {
+    let cells = section.rows.iter().filter_map(|row| row.get(index));
+    let lines = || cells.clone().flat_map(|cell| &cell.lines).map(Line::as_str).chain([column.title]);
+    let longest = |texts: &mut dyn Iterator<Item = &str>, most: u16| {
+        let longest = texts.map(|text| text.chars().count()).max().unwrap_or(0);
+        u16::try_from(longest).unwrap_or(u16::MAX).min(most)
+    };
+    let line = longest(&mut lines(), column.line);
+    let word = match column.whole {
+        // A sentence of which every line is one word is hard to read, so it wants some more.
+        Whole::Words => {
+            longest(&mut lines().flat_map(|line| line.split(' ')), column.least).max(line.min(16))
+        }
+        Whole::Lines | Whole::Firmly(_) => line.min(column.least),
+    };
+    let firm = match column.whole {
+        Whole::Words | Whole::Lines => COLUMN_MIN.min(line),
+        Whole::Firmly(characters) => characters.min(line),
+    };
+    Wish { firm, word, line }
 }
 
 fn cell(cell: &Cell) -> TableCell {

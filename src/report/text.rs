@@ -41,6 +41,11 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     }
 }
 
+/// The same for a row of counts, where a zero stands out as a zero: `0 images`.
+pub(super) fn tally(number: usize, noun: &str) -> String {
+    if number == 0 { format!("0 {noun}s") } else { count(number, noun) }
+}
+
 /// The verb that goes with a number: `is` or `are`.
 pub(super) fn be(number: usize) -> &'static str {
     if number < 2 { "is" } else { "are" }

@@ -1,8 +1,7 @@
 //! What amiwarden does and finds, in plain words.
 
 use amiwarden_core::{
-    Because, Change, ImageId, LaunchPermission, LaunchPermissions, Rehearsal, Scope, SnapshotFate,
-    StepOutcome,
+    Change, ImageId, LaunchPermission, LaunchPermissions, Rehearsal, Scope, SnapshotFate, StepOutcome,
 };
 
 use super::text::clean;
@@ -58,11 +57,6 @@ pub(super) fn some(names: impl IntoIterator<Item = String>) -> String {
 /// What a person calls the image: its name, where it has one.
 pub(super) fn label(name: Option<&str>, id: &ImageId) -> String {
     clean(name.unwrap_or(id.as_str())).into_owned()
-}
-
-/// Where a rule stands: `retire-stale:12`.
-pub(super) fn rule_place(because: &Because) -> String {
-    format!("{}:{}", because.policy, because.rule.line)
 }
 
 /// What the rehearsal said, in one or two words.
