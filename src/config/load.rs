@@ -95,16 +95,22 @@ fn find(request: &LoadRequest<'_>) -> Result<Found, LoadConfigError> {
             Err(source) => Err(LoadConfigError::Read { path: path.to_owned(), source }),
         };
     }
-    for path in [LOCAL_FILE, SYSTEM_FILE] {
-        let full = request.working_dir.join(path);
+    let found = search(request.working_dir, &[LOCAL_FILE, SYSTEM_FILE])?;
+    Ok(found.unwrap_or_else(|| embedded("the defaults", "")))
+}
+
+/// The first of `files` that there is.
+fn search(working_dir: &Path, files: &[&str]) -> Result<Option<Found>, LoadConfigError> {
+    for path in files {
+        let full = working_dir.join(path);
         match fs::read_to_string(&full) {
-            Ok(text) => return Ok(file(Path::new(path), full, text)),
+            Ok(text) => return Ok(Some(file(Path::new(path), full, text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             // A file that is there and cannot be read must not be passed over in silence.
             Err(source) => return Err(LoadConfigError::Read { path: path.into(), source }),
         }
     }
-    Ok(embedded("the defaults", ""))
+    Ok(None)
 }
 
 fn file(shown: &Path, full: PathBuf, text: String) -> Found {
@@ -150,4 +156,29 @@ fn with_paths(mut config: Config, request: &LoadRequest<'_>) -> Config {
         config.policies.dir = Some(request.working_dir.join(dir));
     }
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_file_that_there_is_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = || search(dir.path(), &["a.toml", "b.toml"]).map(|found| found.and_then(|it| it.origin));
+        assert_eq!(found().unwrap(), None);
+        fs::write(dir.path().join("b.toml"), "").unwrap();
+        assert_eq!(found().unwrap(), Some(dir.path().join("b.toml")));
+        fs::write(dir.path().join("a.toml"), "").unwrap();
+        assert_eq!(found().unwrap(), Some(dir.path().join("a.toml")));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("a.toml")).unwrap();
+        fs::write(dir.path().join("b.toml"), "").unwrap();
+        let error = search(dir.path(), &["a.toml", "b.toml"]).map(|_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "the configuration a.toml cannot be read");
+    }
 }

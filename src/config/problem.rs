@@ -87,7 +87,7 @@ impl Problem {
 /// `file:line:column: message`, the line itself, and the advice.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)?;
+        f.write_str(&printable(&format!("{}: {}", self.place, self.message)))?;
         let excerpt = self.place.excerpt();
         let gutter = excerpt.as_ref().map_or(1, |excerpt| excerpt.line.to_string().len());
         if let Some(excerpt) = &excerpt {
@@ -96,7 +96,7 @@ impl fmt::Display for Problem {
             write!(f, "\n {:gutter$} |\n {line} | {text}\n {:gutter$} | {marks}", "", "")?;
         }
         if let Some(help) = &self.help {
-            write!(f, "\n {:gutter$} = {help}", "")?;
+            write!(f, "\n {:gutter$} = {}", "", printable(help))?;
         }
         Ok(())
     }

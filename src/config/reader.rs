@@ -143,13 +143,13 @@ fn wrong_kind(node: &Node, wanted: &str) -> Problem {
 fn table(node: Node) -> Read<Entries> {
     match node.value {
         Value::Table(entries) => Ok(entries),
-        Value::Variable(ref text) => match parse_variable(text, &node.place) {
-            Some(Value::Table(entries)) => Ok(entries),
-            _ => {
-                let help = format!("a variable sets one key of a table: {PREFIX}<SECTION>__<KEY>");
-                Err(Problem::new(&node.place, format!("expected a table, found `{text}`")).with_help(help))
+        Value::Variable(ref text) => {
+            if let Some(Value::Table(entries)) = parse_variable(text, &node.place) {
+                return Ok(entries);
             }
-        },
+            let help = format!("a variable sets one key of a table: {PREFIX}<SECTION>__<KEY>");
+            Err(Problem::new(&node.place, format!("expected a table, found `{text}`")).with_help(help))
+        }
         _ => Err(wrong_kind(&node, "a table")),
     }
 }
@@ -245,7 +245,7 @@ pub(super) fn word<T: Copy>(choices: &[(&str, T)]) -> impl FnOnce(Node) -> Read<
         let text = text(node)?;
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice).ok_or_else(|| {
-            let message = format!("`{text}` is none of {}", enumerate(&words, "and"));
+            let message = format!("expected {}, found `{text}`", enumerate(&words, "or"));
             let problem = Problem::new(&place, message);
             match nearest(&text, &words) {
                 Some(meant) => problem.with_help(format!("did you mean `{meant}`?")),

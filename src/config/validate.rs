@@ -76,7 +76,7 @@ fn store(raw: &RawStore, bases: &Bases<'_>, problems: &mut Vec<Problem>) -> Stor
     if let Some(place) = [&raw.ledger_head, &raw.path].into_iter().flatten().next()
         && path == ledger_head
     {
-        let message = format!("the database and the ledger's head would be one file, {}", path.display());
+        let message = "the database and the ledger's head would be one file";
         problems.push(Problem::new(&place.place, message));
     }
     StoreConfig { path, ledger_head }
@@ -113,22 +113,22 @@ fn family_problem(place: &Place, error: &ParseFamilyRuleError) -> Problem {
 fn limits(raw: &RawLimits) -> Limits {
     let default = Limits::default();
     Limits {
-        disable_per_cycle: copied_or(&raw.disable_per_cycle, default.disable_per_cycle),
-        deregister_per_cycle: copied_or(&raw.deregister_per_cycle, default.deregister_per_cycle),
-        other_per_cycle: copied_or(&raw.other_per_cycle, default.other_per_cycle),
-        share_percent: copied_or(&raw.share_percent, default.share_percent),
-        surge_percent: copied_or(&raw.surge_percent, default.surge_percent),
-        min_age: copied_or(&raw.min_age, default.min_age),
-        min_hold: copied_or(&raw.min_hold, default.min_hold),
-        keep_newest: copied_or(&raw.keep_newest, default.keep_newest),
-        permanent: copied_or(&raw.permanent, default.permanent),
-        ladder: copied_or(&raw.ladder, default.ladder),
+        disable_per_cycle: copied_or(raw.disable_per_cycle.as_ref(), default.disable_per_cycle),
+        deregister_per_cycle: copied_or(raw.deregister_per_cycle.as_ref(), default.deregister_per_cycle),
+        other_per_cycle: copied_or(raw.other_per_cycle.as_ref(), default.other_per_cycle),
+        share_percent: copied_or(raw.share_percent.as_ref(), default.share_percent),
+        surge_percent: copied_or(raw.surge_percent.as_ref(), default.surge_percent),
+        min_age: copied_or(raw.min_age.as_ref(), default.min_age),
+        min_hold: copied_or(raw.min_hold.as_ref(), default.min_hold),
+        keep_newest: copied_or(raw.keep_newest.as_ref(), default.keep_newest),
+        permanent: copied_or(raw.permanent.as_ref(), default.permanent),
+        ladder: copied_or(raw.ladder.as_ref(), default.ladder),
         opt_out_tag: raw.opt_out_tag.as_ref().map_or(default.opt_out_tag, |it| it.value.clone()),
     }
 }
 
-fn copied_or<T: Copy>(stated: &Option<Placed<T>>, default: T) -> T {
-    stated.as_ref().map_or(default, |stated| stated.value)
+fn copied_or<T: Copy>(stated: Option<&Placed<T>>, default: T) -> T {
+    stated.map_or(default, |stated| stated.value)
 }
 
 fn policy_tables(

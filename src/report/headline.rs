@@ -12,7 +12,7 @@ use super::words::place;
 pub(super) fn headline(report: &CycleReport) -> Vec<Paragraph> {
     let totals = report.totals();
     let images = count(totals.images, "image");
-    let mut text = match report.mode {
+    let what = match report.mode {
         Mode::Observe => {
             let steps = totals.steps;
             format!("Observed {images} {}: {} {} due", places(report), count(steps, "change"), be(steps))
@@ -26,10 +26,12 @@ pub(super) fn headline(report: &CycleReport) -> Vec<Paragraph> {
         0 => "nothing is held back".to_owned(),
         held => format!("{} {} held back", grouped(held), be(held)),
     };
-    text += &format!(", {held}, {} {} kept.", count(totals.kept, "image"), be(totals.kept));
-    if report.mode == Mode::Observe {
-        text += " Nothing was changed: this was a rehearsal.";
-    }
+    let rehearsed = match report.mode {
+        Mode::Observe => " Nothing was changed: this was a rehearsal.",
+        Mode::Enforce => "",
+    };
+    let kept = count(totals.kept, "image");
+    let text = format!("{what}, {held}, {kept} {} kept.{rehearsed}", be(totals.kept));
     let mut paragraphs = vec![Paragraph { text, tone: Tone::Strong }];
     paragraphs.extend(cautions(report));
     paragraphs

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use amiwarden_core::{
     Because, Conflict, CycleReport, FailureKind, Guard, Held, ImageId, Kept, Mode, PolicyErrorReport,
-    ScopeReport, SnapshotResult, Step, StepReport, Timestamp, Totals, TrippedGuard,
+    PolicyName, ScopeReport, SnapshotResult, Step, StepReport, Timestamp, Totals, TrippedGuard,
 };
 use serde::Serialize;
 
@@ -27,13 +27,18 @@ fn escape_unfit(document: &str) -> String {
     let mut escaped = String::with_capacity(document.len());
     for character in document.chars() {
         if character != '\n' && is_unfit(character) {
-            // All of them are below U+10000, so one escape is enough.
-            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+            escaped.extend(character.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| escape(*unit)));
         } else {
             escaped.push(character);
         }
     }
     escaped
+}
+
+/// `\u` and four hexadecimal digits.
+fn escape(unit: u16) -> impl Iterator<Item = char> {
+    let digits = [12, 8, 4, 0].map(|shift| char::from_digit(u32::from(unit >> shift) & 0xf, 16));
+    ['\\', 'u'].into_iter().chain(digits.into_iter().flatten())
 }
 
 #[derive(Serialize)]
@@ -242,7 +247,7 @@ fn kept(kept: &Kept) -> KeptObject<'_> {
         account: kept.scope.account.as_str(),
         region: kept.scope.region.as_str(),
         reason: &kept.reason,
-        policy: kept.policy.as_ref().map(|policy| policy.as_str()),
+        policy: kept.policy.as_ref().map(PolicyName::as_str),
         rule: kept.rule.as_ref().map(|rule| rule.name.as_str()),
         line: kept.rule.as_ref().map(|rule| rule.line),
     }

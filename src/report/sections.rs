@@ -39,9 +39,10 @@ pub(super) fn scopes(report: &CycleReport) -> Section {
     let row = |it: &ScopeReport| {
         let steps = report.steps.iter().filter(|(step, _)| step.scope == it.scope).count();
         let held = report.held.iter().filter(|held| held.scope == it.scope).count();
-        let read = match it.is_complete() {
-            true => Cell::text("completely"),
-            false => Cell::text("in part").tone(Tone::Caution),
+        let read = if it.is_complete() {
+            Cell::text("completely")
+        } else {
+            Cell::text("in part").tone(Tone::Caution)
         };
         let number = |number| Cell::text(&grouped(number));
         vec![Cell::text(&place(&it.scope)), number(it.images), number(steps), number(held), read]
@@ -60,9 +61,10 @@ pub(super) fn steps(report: &CycleReport) -> Section {
         // All changes of one image stand together; its name is said once.
         let is_same = previous.is_some_and(|it| it.image_id == step.image_id && it.scope == step.scope);
         previous = Some(step);
-        let image = match is_same {
-            true => Cell::empty(),
-            false => image(report, step.name.as_deref(), &step.image_id, &step.scope),
+        let image = if is_same {
+            Cell::empty()
+        } else {
+            image(report, step.name.as_deref(), &step.image_id, &step.scope)
         };
         let (rules, reasons) = because(&step.because);
         let mut row = vec![image, action(&step.change), rules, reasons, rehearsal(&became.rehearsal)];

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// The text with every character replaced that a terminal would obey or that would show other characters in
 /// a false order. An image's name, a tag or a policy's reason may hold anything, an escape sequence included.
 /// Line breaks and tabs become spaces.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unfit) {
         return Cow::Borrowed(text);
     }
@@ -61,7 +61,7 @@ pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
