@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct DecisionRecord {
     /// The image.
     pub image_id: ImageId,
-    /// What stands, action by action and policy by policy. At least one.
+    /// What stands, action by action and policy by policy. Never empty for an image that planning has seen.
     pub entries: Vec<DecisionEntry>,
     /// The verdicts of policies that matched or failed, with the facts that they read.
     pub verdicts: Vec<Verdict>,

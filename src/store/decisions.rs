@@ -1,6 +1,6 @@
 //! Decisions over time: a row where an image's decision is another one than before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use amiwarden_core::{ImageId, RunId, Scope, Timestamp};
 use serde::Serialize;
@@ -122,7 +122,7 @@ fn compare(
     records: &[DecisionRecord],
 ) -> Result<Vec<Changed>, StoreError> {
     let mut changed = Vec::new();
-    let mut recorded = std::collections::BTreeSet::new();
+    let mut recorded = BTreeSet::new();
     for record in records {
         let Some(before) = standing.get_mut(record.image_id.as_str()) else {
             let image = record.image_id.to_string();
@@ -154,7 +154,14 @@ async fn standing(
     connection: &mut SqliteConnection,
     scope: i64,
 ) -> Result<BTreeMap<String, Standing>, StoreError> {
-    let rows: Vec<(i64, String, Option<Vec<u8>>, Option<Vec<u8>>)> = sqlx::query_as(
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        image_id: i64,
+        image_key: String,
+        key: Option<Vec<u8>>,
+        digest: Option<Vec<u8>>,
+    }
+    let rows: Vec<Row> = sqlx::query_as(
         "select image.image_id, image.image_key, decision.key, decision.digest
          from image left join decision on decision.decision_id = image.decision_id
          where image.scope_id = ?1",
@@ -163,10 +170,10 @@ async fn standing(
     .fetch_all(connection)
     .await
     .during(RECORD)?;
-    let rows = rows.into_iter().map(|(image_id, image, key, digest)| {
+    let rows = rows.into_iter().map(|row| {
         // Both are empty where the run before did not decide about the image.
         let sha = |bytes: Option<Vec<u8>>| bytes.as_deref().and_then(Sha::from_column);
-        (image, Standing { image_id, decision: sha(key).zip(sha(digest)) })
+        (row.image_key, Standing { image_id: row.image_id, decision: sha(row.key).zip(sha(row.digest)) })
     });
     Ok(rows.collect())
 }

@@ -1,11 +1,108 @@
-//! What can go wrong with an open store. How opening one fails stands in `open`.
+//! What can go wrong with opening a store, and with an open one.
 
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 
 use amiwarden_core::{PlanId, RunId, Scope};
 
 use super::IntentId;
+
+/// A store cannot be opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenStoreError {
+    /// The directory that is to hold it does not exist.
+    #[error("the store {} cannot be opened: there is no directory {}; create it, or choose another path with `store.path` or --db", path.display(), directory.display())]
+    MissingDirectory {
+        /// The store.
+        path: PathBuf,
+        /// What is not a directory, or not there.
+        directory: PathBuf,
+    },
+    /// A directory stands in its place.
+    #[error("the store {} cannot be opened: it is a directory; name a file in it with `store.path` or --db", .0.display())]
+    IsDirectory(PathBuf),
+    /// It was to be read only, and there is none.
+    #[error("there is no store at {}: `store.path` or --db names another, or nothing has been run yet", .0.display())]
+    Missing(PathBuf),
+    /// The file, or the directory that has to hold files beside it, cannot be written.
+    #[error("the store {} cannot be opened for writing; give amiwarden's user write access to it and to its directory", path.display())]
+    NotWritable {
+        /// The store.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error(
+        "the store {} is in use by another amiwarden{}; stop it, wait for it, or choose another store with --db",
+        path.display(), holder.map(|id| format!(" (process {id})")).unwrap_or_default()
+    )]
+    Locked {
+        /// The store.
+        path: PathBuf,
+        /// The process that has it, where that could be read.
+        holder: Option<u32>,
+    },
+    /// The file is something else.
+    #[error("{} is not an amiwarden store; name another file with `store.path` or --db", .0.display())]
+    NotAStore(PathBuf),
+    /// The file is damaged.
+    #[error("the store {} is damaged ({finding}); put it aside and restore a backup", path.display())]
+    Corrupt {
+        /// The store.
+        path: PathBuf,
+        /// The first thing that is wrong.
+        finding: String,
+    },
+    /// A newer amiwarden has written it.
+    #[error(
+        "the store {} was made by a newer amiwarden (schema {found}, this one knows {known}); run that version, or restore a backup from before",
+        path.display()
+    )]
+    Newer {
+        /// The store.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema known here.
+        known: i64,
+    },
+    /// It was to be read only, and has not been brought up to date.
+    #[error(
+        "the store {} was made by an older amiwarden (schema {found}, this one needs {known}); any command that writes to it, such as `plan`, brings it up to date",
+        path.display()
+    )]
+    Older {
+        /// The store.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The schema needed here.
+        known: i64,
+    },
+    /// The ledger's head is not of this ledger.
+    #[error(
+        "the ledger of {} does not go with its head {}: {reason}; if the store was replaced or restored on purpose, move the head away",
+        path.display(), head.display()
+    )]
+    Head {
+        /// The store.
+        path: PathBuf,
+        /// The head.
+        head: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The database refused for another reason.
+    #[error("the store {} could not be opened", path.display())]
+    Database {
+        /// The store.
+        path: PathBuf,
+        /// What it said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
 
 /// Reading from or writing to the store failed. A failed write has changed nothing.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +157,7 @@ pub enum StoreError {
         /// Where it was to be written.
         path: PathBuf,
         /// Why not.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 

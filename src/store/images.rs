@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::column::{instant, to_json};
 use super::error::During;
-use super::{Store, StoreError, Write, run_row, scope_row};
+use super::{Store, StoreError, StoreReader, Write, find_scope, run_row, scope_row};
 
 const OBSERVE: &str = "record the images of a scope";
 const SEED: &str = "record since when images are disabled";
@@ -68,6 +68,15 @@ impl Store {
         let scope = scope_row(&mut tx, scope).await?;
         insert_disabled_since(&mut tx, scope, dates.iter()).await?;
         tx.commit().await.during(SEED)
+    }
+}
+
+impl StoreReader {
+    /// What is remembered about the images of a scope, as of the last run that read it.
+    pub async fn memory(&self, scope: &Scope) -> Result<Memory, StoreError> {
+        let mut connection = self.connection(OBSERVE).await?;
+        let Some(scope) = find_scope(&mut connection, scope).await? else { return Ok(Memory::default()) };
+        Ok(Memory { first_seen_disabled: disabled_since(&mut connection, scope).await? })
     }
 }
 

@@ -40,10 +40,10 @@ use error::During;
 use lock::StoreLock;
 
 pub use decision_record::{DecisionEntry, DecisionRecord, Standing};
-pub use error::StoreError;
+pub use error::{OpenStoreError, StoreError};
 pub use image_history::{ImageEvent, ImageEventKind};
 pub use ledger::{LedgerFinding, Verification};
-pub use open::{OpenStoreError, StoreOptions};
+pub use open::StoreOptions;
 pub use run::{NewRun, PolicyRecord};
 pub use runs::{RunDetail, RunState, RunStep, RunSummary};
 pub use steps::{Intent, IntentId, OpenIntent, SavedState};

@@ -3,7 +3,6 @@
 //! The order matters: the place and the file's first bytes are looked at without SQLite, then the lock is taken,
 //! then the file is read without being able to write to it, and only then is it opened for writing and migrated.
 
-use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,10 +10,11 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 
+use super::ledger::{self, Head};
 use super::lock::{LockError, StoreLock};
-use super::{Inner, Store, StoreReader, ledger};
+use super::{Inner, OpenStoreError, Store, StoreReader};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -39,102 +39,6 @@ pub struct StoreOptions {
     /// Where the ledger's head is kept, outside the database. `None`: nowhere, and a ledger that was cut off at
     /// its end cannot be told from a shorter one.
     pub ledger_head: Option<PathBuf>,
-}
-
-/// A store cannot be opened. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenStoreError {
-    /// The directory that is to hold it does not exist.
-    #[error("the store {} cannot be opened: there is no directory {}; create it, or choose another path with `store.path` or --db", path.display(), directory.display())]
-    MissingDirectory {
-        /// The store.
-        path: PathBuf,
-        /// What is not a directory, or not there.
-        directory: PathBuf,
-    },
-    /// A directory stands in its place.
-    #[error("the store {} cannot be opened: it is a directory; name a file in it with `store.path` or --db", .0.display())]
-    IsDirectory(PathBuf),
-    /// It was to be read only, and there is none.
-    #[error("there is no store at {}: `store.path` or --db names another, or nothing has been run yet", .0.display())]
-    Missing(PathBuf),
-    /// The file, or the directory that has to hold files beside it, cannot be written.
-    #[error("the store {} cannot be opened for writing; give amiwarden's user write access to it and to its directory", path.display())]
-    NotWritable {
-        /// The store.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Another process has it.
-    #[error(
-        "the store {} is in use by another amiwarden{}; stop it, wait for it, or choose another store with --db",
-        path.display(), holder.map(|id| format!(" (process {id})")).unwrap_or_default()
-    )]
-    Locked {
-        /// The store.
-        path: PathBuf,
-        /// The process that has it, where that could be read.
-        holder: Option<u32>,
-    },
-    /// The file is something else.
-    #[error("{} is not an amiwarden store; name another file with `store.path` or --db", .0.display())]
-    NotAStore(PathBuf),
-    /// The file is damaged.
-    #[error("the store {} is damaged ({finding}); put it aside and restore a backup", path.display())]
-    Corrupt {
-        /// The store.
-        path: PathBuf,
-        /// The first thing that is wrong.
-        finding: String,
-    },
-    /// A newer amiwarden has written it.
-    #[error(
-        "the store {} was made by a newer amiwarden (schema {found}, this one knows {known}); run that version, or restore a backup from before",
-        path.display()
-    )]
-    Newer {
-        /// The store.
-        path: PathBuf,
-        /// Its schema.
-        found: i64,
-        /// The newest schema known here.
-        known: i64,
-    },
-    /// It was to be read only, and has not been brought up to date.
-    #[error(
-        "the store {} was made by an older amiwarden (schema {found}, this one needs {known}); any command that writes to it, such as `plan`, brings it up to date",
-        path.display()
-    )]
-    Older {
-        /// The store.
-        path: PathBuf,
-        /// Its schema.
-        found: i64,
-        /// The schema needed here.
-        known: i64,
-    },
-    /// The ledger's head is not of this ledger.
-    #[error(
-        "the ledger of {} does not go with its head {}: {reason}; if the store was replaced or restored on purpose, move the head away",
-        path.display(), head.display()
-    )]
-    Head {
-        /// The store.
-        path: PathBuf,
-        /// The head.
-        head: PathBuf,
-        /// What does not fit.
-        reason: String,
-    },
-    /// The database refused for another reason.
-    #[error("the store {} could not be opened", path.display())]
-    Database {
-        /// The store.
-        path: PathBuf,
-        /// What it said.
-        source: Box<dyn Error + Send + Sync>,
-    },
 }
 
 /// What kind of file is there.
@@ -166,10 +70,12 @@ impl Store {
         let connection = match found {
             Found::Nothing => None,
             Found::Database { is_doubtful } => {
-                Some(inspect(path, is_doubtful, Inspection::BeforeMigration).await?)
+                inspect(path, is_doubtful, Inspection::BeforeMigration).await?
             }
         };
-        check_head(path, options.ledger_head.as_deref(), connection).await?;
+        if let Some(head) = &options.ledger_head {
+            check_head(path, head, connection).await?;
+        }
         let writer = open_writer(path).await?;
         let reader = StoreReader { pool: open_readers(path).await? };
         Ok(Self::new(Inner { reader, writer, ledger_head: options.ledger_head, _lock: lock }))
@@ -186,8 +92,7 @@ impl StoreReader {
         match look_at(path)? {
             Found::Nothing => return Err(OpenStoreError::Missing(path.to_owned())),
             Found::Database { .. } => {
-                let connection = inspect(path, false, Inspection::ForReading).await?;
-                connection.close().await.map_err(|error| refusal(path, error))?;
+                inspect(path, false, Inspection::ForReading).await?;
             }
         }
         Ok(Self { pool: open_readers(path).await? })
@@ -239,12 +144,13 @@ enum Inspection {
     ForReading,
 }
 
-/// Reads the file through a connection that cannot write: is it ours, is it whole, is it of our time?
+/// Reads the file through a connection that cannot write: is it ours, is it whole, is it of our time? Yields the
+/// connection, unless there are no tables yet.
 async fn inspect(
     path: &Path,
     is_doubtful: bool,
     inspection: Inspection,
-) -> Result<SqliteConnection, OpenStoreError> {
+) -> Result<Option<SqliteConnection>, OpenStoreError> {
     let error = |source| refusal(path, source);
     let mut connection = connect_options(path).read_only(true).connect().await.map_err(error)?;
     let application: i64 =
@@ -273,7 +179,7 @@ async fn inspect(
             return Err(OpenStoreError::Corrupt { path: path.to_owned(), finding });
         }
     }
-    Ok(connection)
+    Ok((found > 0).then_some(connection))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -346,24 +252,36 @@ fn refusal(path: &Path, error: sqlx::Error) -> OpenStoreError {
 }
 
 /// A head that is ahead of the ledger, or of another ledger, would be lost with the next run: the evidence that
-/// something was cut off must not be written over. `connection` is to the store, where there is one already.
+/// something was cut off must not be written over. Where there is none, it is kept from now on. `connection` is to
+/// the store, where there is one already.
 async fn check_head(
     path: &Path,
-    head: Option<&Path>,
+    head: &Path,
     connection: Option<SqliteConnection>,
 ) -> Result<(), OpenStoreError> {
-    let Some(head) = head else { return Ok(()) };
     let refuse =
         |reason: String| OpenStoreError::Head { path: path.to_owned(), head: head.to_owned(), reason };
-    let kept = match ledger::read_head(head) {
-        Ok(Some(kept)) if kept.sequence > 0 => kept,
-        Ok(_) => return Ok(()),
-        Err(error) => return Err(refuse(format!("it cannot be read: {error}"))),
+    let unreadable = |error| OpenStoreError::Database { path: path.to_owned(), source: Box::new(error) };
+    let kept = ledger::read_head(head).map_err(|error| refuse(format!("it cannot be read: {error}")))?;
+    let Some(kept) = kept else {
+        let newest = match connection {
+            Some(mut connection) => ledger::newest(&mut connection).await.map_err(unreadable)?,
+            None => Head::START,
+        };
+        if newest != Head::START {
+            tracing::warn!(
+                head = %head.display(), entries = newest.sequence,
+                "the ledger has no head outside the database; one is kept from now on",
+            );
+        }
+        return ledger::write_head(head, &newest)
+            .map_err(|error| refuse(format!("it is not there and cannot be written: {error}")));
     };
+    if kept == Head::START {
+        return Ok(());
+    }
     let hash = match connection {
-        Some(mut connection) => ledger::hash_at(&mut connection, kept.sequence)
-            .await
-            .map_err(|error| OpenStoreError::Database { path: path.to_owned(), source: Box::new(error) })?,
+        Some(mut connection) => ledger::hash_at(&mut connection, kept.sequence).await.map_err(unreadable)?,
         None => None,
     };
     match hash {

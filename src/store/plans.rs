@@ -24,29 +24,29 @@ impl Store {
                 .fetch_optional(&mut *tx)
                 .await
                 .during(RECORD)?;
-        let (plan_id, sha256) = match known {
-            Some((plan_id, body)) => (plan_id, plan_digest(plan.id.as_str(), &body)),
-            None => {
-                let body = to_json("a plan", plan)?;
-                let plan_id = sqlx::query_scalar(
-                    "insert into plan (plan_key, run_id, at, body) values (?1, ?2, ?3, ?4) returning plan_id",
-                )
-                .bind(plan.id.as_str())
-                .bind(run)
-                .bind(now.as_second())
-                .bind(&body)
-                .fetch_one(&mut *tx)
-                .await
-                .during(RECORD)?;
-                (plan_id, plan_digest(plan.id.as_str(), &body))
-            }
+        let (plan_id, body) = if let Some(known) = known {
+            known
+        } else {
+            let body = to_json("a plan", plan)?;
+            let plan_id = sqlx::query_scalar(
+                "insert into plan (plan_key, run_id, at, body) values (?1, ?2, ?3, ?4) returning plan_id",
+            )
+            .bind(plan.id.as_str())
+            .bind(run)
+            .bind(now.as_second())
+            .bind(&body)
+            .fetch_one(&mut *tx)
+            .await
+            .during(RECORD)?;
+            (plan_id, body)
         };
         sqlx::query("update run set plan_id = ?2 where run_id = ?1")
             .bind(run)
-            .bind::<i64>(plan_id)
+            .bind(plan_id)
             .execute(&mut *tx)
             .await
             .during(RECORD)?;
+        let sha256 = plan_digest(plan.id.as_str(), &body);
         let body = PlanBody { plan: plan.id.clone(), sha256 };
         append(&mut tx, EntryKind::Plan, Some(run_id), now, &body).await?;
         tx.commit().await.during(RECORD)

@@ -4,7 +4,7 @@ use amiwarden_core::{RunId, Timestamp};
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::encoding::{Entry, EntryKind, GENESIS, entry_hash};
+use super::encoding::{Entry, EntryKind, entry_hash};
 use super::head::Head;
 use crate::store::StoreError;
 use crate::store::column::to_json;
@@ -54,7 +54,7 @@ pub(in crate::store) async fn newest(connection: &mut SqliteConnection) -> Resul
             .await
             .during("read the newest ledger entry")?;
     let Some((sequence, hash)) = row else {
-        return Ok(Head { sequence: 0, hash: GENESIS });
+        return Ok(Head::START);
     };
     Ok(Head { sequence, hash: read_hash(&hash)? })
 }

@@ -18,6 +18,11 @@ pub(in crate::store) struct Head {
     pub(in crate::store) hash: Sha,
 }
 
+impl Head {
+    /// Of a ledger without entries.
+    pub(in crate::store) const START: Self = Self { sequence: 0, hash: GENESIS };
+}
+
 /// The head, where the file exists. Anything in the file that is no head is an error of the kind
 /// [`InvalidData`](io::ErrorKind::InvalidData).
 pub(in crate::store) fn read(path: &Path) -> io::Result<Option<Head>> {
@@ -28,7 +33,7 @@ pub(in crate::store) fn read(path: &Path) -> io::Result<Option<Head>> {
     };
     let invalid = |error: String| io::Error::new(io::ErrorKind::InvalidData, error);
     let head: Head = serde_json::from_str(&text).map_err(|error| invalid(error.to_string()))?;
-    if head.sequence < 0 || (head.sequence == 0 && head.hash != GENESIS) {
+    if head.sequence < 0 || (head.sequence == 0 && head != Head::START) {
         return Err(invalid(format!("no ledger has an entry {}", head.sequence)));
     }
     Ok(Some(head))

@@ -20,5 +20,5 @@ pub(super) use body::{
     RunStartedBody,
 };
 pub(super) use encoding::EntryKind;
-pub(super) use head::{read as read_head, write as write_head};
+pub(super) use head::{Head, read as read_head, write as write_head};
 pub use verify::{LedgerFinding, Verification};

@@ -132,7 +132,6 @@ impl StoreReader {
         if let Some((path, kept)) = kept {
             match kept {
                 Ok(Some(kept)) => findings.extend(compare_head(&kept, last, head_hash)),
-                Ok(None) if entries == 0 => {}
                 Ok(None) => findings.push(LedgerFinding::HeadMissing(path.to_owned())),
                 Err(error) => findings
                     .push(LedgerFinding::HeadUnreadable { path: path.to_owned(), reason: error.to_string() }),
@@ -143,7 +142,7 @@ impl StoreReader {
 }
 
 fn compare_head(kept: &Head, last: i64, found: Option<Sha>) -> Option<LedgerFinding> {
-    if kept.sequence == 0 || found == Some(kept.hash) {
+    if *kept == Head::START || found == Some(kept.hash) {
         return None;
     }
     Some(if kept.sequence > last {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use amiwarden_core::{
-    AccountId, Because, Change, CycleReport, DeregistrationProtection, Fingerprint, Guard, Held, Image,
-    ImageId, ImageState, Inventory, Kept, Lineage, Listing, Mask, Mode, Plan, PlanId, PolicyName, Reading,
-    Region, Rehearsal, RuleRef, RunId, Scope, ScopeReport, Step, StepOutcome, StepReport, Timestamp,
+    AccountId, ActionKind, Because, Change, CycleReport, DeregistrationProtection, Fingerprint, Guard, Held,
+    Image, ImageId, ImageState, Inventory, Kept, Lineage, Listing, Mask, Mode, Plan, PlanId, PolicyName,
+    Reading, Region, Rehearsal, RuleRef, RunId, Scope, ScopeReport, Step, StepOutcome, StepReport, Timestamp,
 };
 
-use crate::store::{Intent, NewRun, PolicyRecord, SavedState, Store, StoreOptions};
+use crate::store::{
+    DecisionEntry, DecisionRecord, Intent, NewRun, PolicyRecord, SavedState, Standing, Store, StoreOptions,
+};
 
 /// A store in a temporary directory, with its head beside it.
 pub(super) struct Place {
@@ -175,6 +177,24 @@ pub(super) fn held(n: u32, guard: Guard) -> Held {
         because: vec![because("no launch for 91 days")],
         guard,
         reason: "so many".to_owned(),
+    }
+}
+
+/// A decision with one entry.
+pub(super) fn record(n: u32, standing: Standing, reason: &str) -> DecisionRecord {
+    let Because { policy, rule, reason } = because(reason);
+    let entry = DecisionEntry {
+        kind: Some(ActionKind::Disable),
+        standing,
+        policy: Some(policy),
+        rule: Some(rule),
+        reason,
+    };
+    DecisionRecord {
+        image_id: image_id(n),
+        entries: vec![entry],
+        verdicts: Vec::new(),
+        without_opinion: Vec::new(),
     }
 }
 

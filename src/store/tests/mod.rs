@@ -1,6 +1,12 @@
 //! The store on real files.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
+mod acceptance;
+mod decisions;
 mod fixture;
+mod growth;
+mod images;
+mod ledger;
 mod opening;
+mod plans;
+mod runs;
+mod steps;

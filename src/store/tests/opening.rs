@@ -40,6 +40,27 @@ async fn an_empty_file_becomes_a_store() {
 }
 
 #[tokio::test]
+async fn a_store_whose_making_was_cut_short_is_made_again() {
+    let place = Place::new();
+    fs::write(place.store(), "").unwrap();
+    place
+        .tamper("pragma journal_mode = wal; pragma user_version = 0; create table t (a); drop table t")
+        .await;
+    assert!(fs::metadata(place.store()).unwrap().len() > 0);
+    used(&place).await;
+}
+
+#[tokio::test]
+async fn a_head_that_was_not_kept_before_is_kept_from_now_on() {
+    let place = Place::new();
+    used(&place).await;
+    fs::remove_file(place.head()).unwrap();
+    let store = place.open().await;
+    assert!(fs::read_to_string(place.head()).unwrap().starts_with(r#"{"sequence":3,"#));
+    assert!(store.verify().await.unwrap().is_intact());
+}
+
+#[tokio::test]
 async fn a_missing_directory_is_named() {
     let place = Place::new();
     let path = place.directory().join("nowhere/amiwarden.db");

@@ -1,0 +1,31 @@
+//! Acceptance: what a surge held, and only that.
+
+use std::collections::BTreeSet;
+
+use amiwarden_core::{ActionKind, Guard};
+
+use super::fixture::{Place, day, held, image_id, plan, scope, scope_in};
+
+#[tokio::test]
+async fn what_the_surge_guard_held_is_accepted_once() {
+    let place = Place::new();
+    let store = place.open().await;
+    let mut elsewhere = held(3, Guard::Surge);
+    elsewhere.scope = scope_in("us-east-1");
+    let all = vec![held(1, Guard::Surge), held(2, Guard::UsageProof), elsewhere];
+    let first = plan("plan-1", Vec::new(), all);
+    assert_eq!(store.accept(&first, day(1)).await.unwrap(), 2);
+    assert_eq!(store.accept(&first, day(2)).await.unwrap(), 0);
+    let wider = plan("plan-2", Vec::new(), vec![held(1, Guard::Surge), held(4, Guard::Surge)]);
+    assert_eq!(store.accept(&wider, day(3)).await.unwrap(), 1);
+    drop(store);
+    let store = place.open().await;
+    let disable = |images: &[u32]| -> BTreeSet<_> {
+        images.iter().map(|n| (image_id(*n), ActionKind::Disable)).collect()
+    };
+    assert_eq!(store.accepted(&scope()).await.unwrap(), disable(&[1, 4]));
+    assert_eq!(store.accepted(&scope_in("us-east-1")).await.unwrap(), disable(&[3]));
+    assert_eq!(store.accepted(&scope_in("eu-north-1")).await.unwrap(), disable(&[]));
+    // Nothing new, nothing in the ledger.
+    assert_eq!(store.verify().await.unwrap().entries, 2);
+}
