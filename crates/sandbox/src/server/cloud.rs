@@ -1,6 +1,7 @@
 //! The handle by which tests and the application look at the simulated cloud and program it.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +31,9 @@ struct Shared {
     page_size_max: usize,
 }
 
+/// The version of a world that has not changed yet.
+const FIRST_VERSION: u64 = 1;
+
 /// The world, what it was before, and how often it has changed.
 #[derive(Debug)]
 pub(super) struct Simulation {
@@ -56,15 +60,23 @@ impl Cloud {
             None => None,
         };
         let resumed = kept.is_some();
+        let world = kept.unwrap_or(seeded);
+        if let Some(file) = state_file.as_ref().filter(|_| !resumed) {
+            // From the first moment on: a fleet's dates are relative, and the next process must see the same ones.
+            state_file::to_json(&world)
+                .map_err(io::Error::other)
+                .and_then(|json| file.save(FIRST_VERSION, &json))
+                .map_err(|source| StartSandboxError::KeepState { path: file.path().to_owned(), source })?;
+        }
         let mut control = Control::new(options.buckets.map(Buckets::new), options.requests_max);
         control.faults = options.fleet.faults.into_iter().map(ArmedFault::new).collect();
         control.denials = options.fleet.denied.into_iter().map(|action| (action, Denial::Always)).collect();
         Ok(Self {
             shared: Arc::new(Shared {
                 simulation: RwLock::new(Simulation {
-                    world: kept.unwrap_or(seeded),
+                    world,
                     history: History::default(),
-                    version: 0,
+                    version: FIRST_VERSION,
                 }),
                 control: Mutex::new(control),
                 clock: Mutex::new(Clock { base: options.now, since: Instant::now() }),

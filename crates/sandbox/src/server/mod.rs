@@ -75,6 +75,14 @@ pub enum StartSandboxError {
         /// Why.
         source: LoadStateError,
     },
+    /// The state file cannot be written.
+    #[error("the sandbox's state cannot be kept in {}", path.display())]
+    KeepState {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {listen}")]
     Listen {

@@ -28,7 +28,7 @@ async fn the_world_outlives_the_process() {
     let path = folder.path().join("world.json");
     let first = start_with(options(&path)).await;
     assert!(!first.cloud().resumed());
-    assert!(!path.exists(), "nothing has changed yet");
+    assert!(path.exists(), "the dates of the fleet stand from the first start on");
     let (a, b) = (id_of(&first, "a"), id_of(&first, "b"));
     // The reply to this one is lost, yet the file must hold it.
     first.cloud().inject(Fault::new("DisableImage", FaultKind::ResetAfter));
@@ -59,6 +59,7 @@ async fn refused_and_rehearsed_changes_do_not_write_the_file() {
     let path = folder.path().join("world.json");
     let sandbox = start_with(options(&path)).await;
     let id = id_of(&sandbox, "a");
+    fs::remove_file(&path).unwrap();
     send(&sandbox, &[("Action", "DisableImage"), ("ImageId", &id), ("DryRun", "true")]).await;
     send(&sandbox, &[("Action", "DisableImage"), ("ImageId", "ami-12345678")]).await;
     assert!(!path.exists());
