@@ -52,7 +52,7 @@ impl Timing {
     pub const EC2: Self = Self {
         connect: Duration::from_secs(5),
         read: Duration::from_secs(45),
-        attempt: Duration::from_secs(60),
+        attempt: Duration::from_mins(1),
         operation: Duration::from_secs(200),
         first_pause: Duration::from_secs(1),
     };

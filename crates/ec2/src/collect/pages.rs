@@ -139,15 +139,12 @@ fn finish<T>(name: &str, items: Vec<T>, defects: Vec<String>) -> Listing<T> {
     if defects.is_empty() {
         return Listing::complete(items);
     }
-    let mut reason = format!("{name}: ");
     // The last one ended the reading, if anything did: it matters most.
     let more = defects.len().saturating_sub(DEFECTS_SHOWN_MAX);
     let shown: Vec<_> = defects.into_iter().rev().take(DEFECTS_SHOWN_MAX).collect();
-    reason.push_str(&shown.join("; "));
-    if more > 0 {
-        reason.push_str(&format!("; and {more} more"));
-    }
-    Listing::partial(items, reason)
+    let shown = shown.join("; ");
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    Listing::partial(items, format!("{name}: {shown}{more}"))
 }
 
 #[cfg(test)]

@@ -25,7 +25,11 @@ pub(super) async fn load(options: &ConnectOptions) -> Result<SdkConfig, ConnectE
         CredentialSource::DefaultChain => from_surroundings(options, app_name).await,
         CredentialSource::Static(credentials) => from_nothing(options, credentials, app_name),
     };
-    let is_local = custom_endpoint(&config).is_some_and(|url| is_loopback(&url));
+    let Some(endpoint) = custom_endpoint(&config) else { return Ok(config) };
+    if !has_scheme(&endpoint) {
+        return Err(ConnectError::EndpointAddress { endpoint });
+    }
+    let is_local = is_loopback(&endpoint);
     Ok(if is_local { config.into_builder().http_client(without_proxy()).build() } else { config })
 }
 
@@ -84,6 +88,11 @@ pub(super) fn custom_endpoint(config: &SdkConfig) -> Option<String> {
         config.service_config()?.load_config(key.build().ok()?)
     };
     config.endpoint_url().map(str::to_owned).or_else(of_ec2)
+}
+
+fn has_scheme(url: &str) -> bool {
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    host.is_some_and(|host| !host.is_empty() && !host.contains(char::is_whitespace))
 }
 
 /// Whether the endpoint is on this machine.

@@ -56,16 +56,29 @@ pub enum ConnectError {
         /// What AWS said.
         source: CallError,
     },
-    /// Nobody answered.
+    /// Nobody answered for a Region of AWS.
     #[error(
-        "no answer from {endpoint}: check that the Region exists, the endpoint's address, and the way there (network, \
-         proxy)"
+        "no answer from AWS in Region `{region}`: check that the Region exists, and the way there (network, proxy)"
     )]
-    Unreachable {
-        /// The endpoint, or the Region whose endpoint it is.
+    RegionUnreachable {
+        /// The Region.
+        region: Region,
+        /// What went wrong.
+        source: CallError,
+    },
+    /// Nobody answered at an endpoint of one's own.
+    #[error("no answer from {endpoint}: check the address, and that something listens there")]
+    EndpointUnreachable {
+        /// The endpoint.
         endpoint: String,
         /// What went wrong.
         source: CallError,
+    },
+    /// The endpoint's address cannot be used.
+    #[error("`{endpoint}` is not the address of an endpoint: an address looks like `http://127.0.0.1:4566`")]
+    EndpointAddress {
+        /// The endpoint.
+        endpoint: String,
     },
     /// The request that tells the account or the Regions failed in another way.
     #[error("{endpoint} answers, but not to the first question")]
@@ -95,7 +108,6 @@ pub enum ConnectError {
 impl ConnectError {
     /// What `failure` of one of the first requests means.
     pub(super) fn from_failure(failure: Failure, region: &Region, endpoint: Option<&str>) -> Self {
-        let endpoint = endpoint.map_or_else(|| format!("AWS in Region `{region}`"), str::to_owned);
         if failure.without_credentials {
             Self::NoCredentials(failure.error)
         } else if failure.is_expired() {
@@ -103,9 +115,12 @@ impl ConnectError {
         } else if failure.error.kind == CallErrorKind::Denied {
             Self::CredentialsRefused { region: region.clone(), source: failure.error }
         } else if failure.has_reply() {
+            let endpoint = endpoint.map_or_else(|| format!("AWS in Region `{region}`"), str::to_owned);
             Self::Asking { endpoint, source: failure.error }
+        } else if let Some(endpoint) = endpoint {
+            Self::EndpointUnreachable { endpoint: endpoint.to_owned(), source: failure.error }
         } else {
-            Self::Unreachable { endpoint, source: failure.error }
+            Self::RegionUnreachable { region: region.clone(), source: failure.error }
         }
     }
 }

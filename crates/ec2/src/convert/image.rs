@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use amiwarden_core::{
-    AccountId, BlockDevice, DeregistrationProtection, Image, ImageId, ImageState, Lineage,
-    ParseAccountIdError, Reading, SnapshotId,
+    AccountId, BlockDevice, DeregistrationProtection, Image, ImageId, ImageState, Lineage, Reading,
+    SnapshotId,
 };
 use aws_sdk_ec2::types as sdk;
 
@@ -23,12 +23,12 @@ pub(crate) enum ImageDefect {
     #[error("{0} has no owner")]
     NoOwner(ImageId),
     /// Its owner is no account.
-    #[error("{id} has an owner that is no account")]
+    #[error("{id} has the owner `{owner}`, which is no account")]
     Owner {
         /// The image.
         id: ImageId,
         /// What its owner is instead.
-        source: ParseAccountIdError,
+        owner: String,
     },
     /// It has a tag without a key, which may be the one that keeps it.
     #[error("{0} has a tag without a key")]
@@ -43,9 +43,8 @@ pub(crate) fn image(raw: sdk::Image) -> Result<Image, ImageDefect> {
     let Some(owner) = raw.owner_id.and_then(filled) else {
         return Err(ImageDefect::NoOwner(id));
     };
-    let owner: AccountId = match owner.parse() {
-        Ok(owner) => owner,
-        Err(source) => return Err(ImageDefect::Owner { id, source }),
+    let Ok(owner) = owner.parse::<AccountId>() else {
+        return Err(ImageDefect::Owner { id, owner });
     };
     let tags = tags(&id, raw.tags.unwrap_or_default())?;
     Ok(Image {

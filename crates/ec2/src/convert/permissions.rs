@@ -1,6 +1,6 @@
 //! Launch permissions: EC2 has four optional members of which one is set.
 
-use amiwarden_core::{AccountId, LaunchPermission, ParseAccountIdError};
+use amiwarden_core::{AccountId, LaunchPermission};
 use aws_sdk_ec2::types as sdk;
 
 /// What EC2 sent is not one launch permission.
@@ -13,8 +13,8 @@ pub(crate) enum PermissionDefect {
     #[error("a launch permission for the group `{0}`, where only `all` is known")]
     Group(String),
     /// An account that is none.
-    #[error("a launch permission for an account that is none")]
-    Account(#[from] ParseAccountIdError),
+    #[error("a launch permission for `{0}`, which is no account")]
+    Account(String),
 }
 
 /// The launch permission that is meant, if it is one.
@@ -23,7 +23,10 @@ pub(crate) fn launch_permission(raw: &sdk::LaunchPermission) -> Result<LaunchPer
     match (group, raw.user_id(), raw.organization_arn(), raw.organizational_unit_arn()) {
         (Some("all"), None, None, None) => Ok(LaunchPermission::Everyone),
         (Some(group), None, None, None) => Err(PermissionDefect::Group(group.to_owned())),
-        (None, Some(account), None, None) => Ok(LaunchPermission::Account(account.parse()?)),
+        (None, Some(account), None, None) => account
+            .parse()
+            .map(LaunchPermission::Account)
+            .map_err(|_| PermissionDefect::Account(account.to_owned())),
         (None, None, Some(arn), None) => Ok(LaunchPermission::Organization(arn.to_owned())),
         (None, None, None, Some(arn)) => Ok(LaunchPermission::OrganizationalUnit(arn.to_owned())),
         (group, account, organization, unit) => {
@@ -76,9 +79,6 @@ mod tests {
             PermissionDefect::NotOne(3),
         );
         check(builder().group("none".into()).build(), PermissionDefect::Group("none".to_owned()));
-        assert!(matches!(
-            launch_permission(&builder().user_id("me").build()),
-            Err(PermissionDefect::Account(_))
-        ));
+        check(builder().user_id("me").build(), PermissionDefect::Account("me".to_owned()));
     }
 }

@@ -11,8 +11,9 @@ fn regions(names: &[&str]) -> RegionChoice {
 }
 
 fn region_list(names: &[&str]) -> Reply {
-    let items: String =
+    let items: Vec<_> =
         names.iter().map(|name| format!("<item><regionName>{name}</regionName></item>")).collect();
+    let items = items.concat();
     Reply::ok("DescribeRegions", &format!("<regionInfo>{items}</regionInfo>"))
 }
 
@@ -75,8 +76,12 @@ async fn an_endpoint_that_nobody_serves_is_named() {
     let server = Server::scripted([]).await;
     server.close().await;
     let error = fails(options(&server.url)).await;
-    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+    assert!(matches!(error, ConnectError::EndpointUnreachable { .. }), "{error:?}");
     assert!(error.to_string().contains(&server.url), "{error}");
+    for url in ["127.0.0.1:4566", "localhost", "", "http://", "ftp://127.0.0.1"] {
+        let error = fails(options(url)).await;
+        assert!(matches!(error, ConnectError::EndpointAddress { .. }), "{url}: {error:?}");
+    }
 }
 
 #[tokio::test]

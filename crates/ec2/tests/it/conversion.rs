@@ -11,7 +11,7 @@ use crate::server::{Reply, Server};
 use crate::setup::{ACCOUNT, IMAGE, account, image_id, reader};
 
 /// Every member of `Image` (botocore model), as EC2 spells it.
-const EVERY_MEMBER: &str = r#"<item>
+const EVERY_MEMBER: &str = r"<item>
   <imageId>ami-0123456789abcdef0</imageId>
   <imageLocation>111122223333/web-1</imageLocation>
   <imageState>disabled</imageState>
@@ -57,7 +57,7 @@ const EVERY_MEMBER: &str = r#"<item>
   </blockDeviceMapping>
   <tagSet><item><key>Env</key><value>dev</value></item><item><key>Empty</key><value/></item></tagSet>
   <somethingNewer><nested/></somethingNewer>
-</item>"#;
+</item>";
 
 async fn images(items: &str) -> Listing<Image> {
     let reply = Reply::ok("DescribeImages", &format!("<imagesSet>{items}</imagesSet>"));
@@ -75,8 +75,8 @@ async fn image(members: &str) -> Image {
     listing.items.into_iter().next().unwrap()
 }
 
-fn some(text: &str) -> Option<String> {
-    Some(text.to_owned())
+fn text(text: &str) -> String {
+    text.to_owned()
 }
 
 fn at(text: &str) -> Reading<amiwarden_core::Timestamp> {
@@ -90,10 +90,10 @@ async fn every_member_is_read() {
     let expected = Image {
         id: image_id(),
         owner: account(),
-        name: some("web-1"),
-        description: some("Web & more"),
-        location: some("111122223333/web-1"),
-        owner_alias: some("self"),
+        name: Some(text("web-1")),
+        description: Some(text("Web & more")),
+        location: Some(text("111122223333/web-1")),
+        owner_alias: Some(text("self")),
         state: ImageState::Disabled,
         created_at: at("2025-01-15T08:00:00Z"),
         deprecated_at: at("2027-01-15T08:00:00Z"),
@@ -101,17 +101,17 @@ async fn every_member_is_read() {
         public: Reading::Present(false),
         protection: DeregistrationProtection::OnWithCooldown,
         tags: BTreeMap::from([("Empty".to_owned(), String::new()), ("Env".to_owned(), "dev".to_owned())]),
-        architecture: some("arm64"),
-        platform: some("windows"),
-        virtualization: some("hvm"),
-        root_device_type: some("ebs"),
-        boot_mode: some("uefi-preferred"),
-        tpm_support: some("v2.0"),
-        imds_support: some("v2.0"),
+        architecture: Some(text("arm64")),
+        platform: Some(text("windows")),
+        virtualization: Some(text("hvm")),
+        root_device_type: Some(text("ebs")),
+        boot_mode: Some(text("uefi-preferred")),
+        tpm_support: Some(text("v2.0")),
+        imds_support: Some(text("v2.0")),
         ena_support: Some(true),
-        sriov_net_support: some("simple"),
-        hypervisor: some("xen"),
-        image_type: some("machine"),
+        sriov_net_support: Some(text("simple")),
+        hypervisor: Some(text("xen")),
+        image_type: Some(text("machine")),
         block_devices: vec![
             BlockDevice {
                 snapshot: Some(SnapshotId::new("snap-1")),
@@ -122,8 +122,8 @@ async fn every_member_is_read() {
         ],
         lineage: Lineage {
             image: Some(ImageId::new("ami-1")),
-            region: some("us-east-1"),
-            instance: some("i-1"),
+            region: Some(text("us-east-1")),
+            instance: Some(text("i-1")),
         },
         product_codes: vec!["abc123".to_owned()],
     };
@@ -193,7 +193,7 @@ async fn an_image_that_cannot_be_told_apart_is_a_gap_and_the_rest_are_read() {
         ("<item><imageId>ami-2</imageId></item>", "ami-2 has no owner"),
         (
             "<item><imageId>ami-2</imageId><imageOwnerId>self</imageOwnerId></item>",
-            "ami-2 has an owner that is no account",
+            "ami-2 has the owner `self`, which is no account",
         ),
         (
             "<item><imageId>ami-2</imageId><imageOwnerId>111122223333</imageOwnerId>\
@@ -243,7 +243,10 @@ async fn a_private_image_is_no_gap_and_anything_unclear_is() {
             "with 2 of its four members set",
         ),
         ("<launchPermission><item><group>some</group></item></launchPermission>", "the group `some`"),
-        ("<launchPermission><item><userId>me</userId></item></launchPermission>", "an account that is none"),
+        (
+            "<launchPermission><item><userId>me</userId></item></launchPermission>",
+            "a launch permission for `me`, which is no account",
+        ),
         ("<imageId>ami-2</imageId><launchPermission/>", "the answer is about ami-2"),
     ] {
         let reason = launch_permissions(content).await.unwrap_err().reason;

@@ -106,11 +106,11 @@ async fn a_reply_without_a_list_is_a_gap() {
 
 #[tokio::test]
 async fn an_image_on_two_pages_counts_once_and_the_later_one_wins() {
-    let named = |name: &str, token: &str| {
+    let page_naming_it = |name: &str, token: &str| {
         let item = item("ami-a").replace("</item>", &format!("<name>{name}</name></item>"));
         Reply::ok("DescribeImages", &format!("<imagesSet>{item}</imagesSet><nextToken>{token}</nextToken>"))
     };
-    let (listing, _) = list(vec![named("old", "1"), named("new", "")]).await;
+    let (listing, _) = list(vec![page_naming_it("old", "1"), page_naming_it("new", "")]).await;
     assert_eq!(listing.gap, None);
     let names: Vec<_> = listing.items.iter().map(|image| image.name.as_deref()).collect();
     assert_eq!(names, [Some("new")]);

@@ -84,8 +84,8 @@ async fn a_fleet_is_listed_with_all_that_uses_it() {
     for (source, image) in [(Source::Instances, "web"), (Source::LaunchTemplates, "gold")] {
         let uses = scene.reader.uses(source).await;
         assert_eq!(uses.gap, None, "{source}");
-        let used: Vec<_> = uses.items.iter().map(|image_use| image_use.image.clone()).collect();
-        assert_eq!(used, [scene.id(image)], "{source}");
+        let images: Vec<_> = uses.items.iter().map(|image_use| image_use.image.clone()).collect();
+        assert_eq!(images, [scene.id(image)], "{source}");
     }
     let web = scene.image("web").await;
     assert_eq!(web.public, Reading::Present(true));

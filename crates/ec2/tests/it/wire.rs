@@ -112,14 +112,11 @@ async fn the_life_of_an_image_is_moved() {
 
 #[tokio::test]
 async fn what_became_of_each_snapshot_is_told() {
-    let items: String =
-        ["success", "skipped", "missing-permissions", "internal-error", "client-error", "new"]
-            .iter()
-            .enumerate()
-            .map(|(number, code)| {
-                format!("<item><snapshotId>snap-{number}</snapshotId><returnCode>{code}</returnCode></item>")
-            })
-            .collect();
+    let item = |(number, code)| {
+        format!("<item><snapshotId>snap-{number}</snapshotId><returnCode>{code}</returnCode></item>")
+    };
+    let codes = ["success", "skipped", "missing-permissions", "internal-error", "client-error", "new"];
+    let items = codes.iter().enumerate().map(item).collect::<Vec<_>>().concat();
     let content = format!("{TRUE}<deleteSnapshotResultSet>{items}</deleteSnapshotResultSet>");
     let server = Server::scripted([Reply::ok("DeregisterImage", &content)]).await;
     let call = Call::DeregisterImage { snapshots: SnapshotFate::Delete };
