@@ -1,0 +1,86 @@
+//! Errors of syntax, in words that help somebody who has never seen Rhai.
+
+use rhai::{LexError, ParseError, ParseErrorType};
+
+use crate::engine::{DISABLED, RULE};
+use crate::machine::PREDEFINED;
+use crate::problem::{Problem, SourceView};
+use crate::suggest::did_you_mean;
+
+/// The problem that a parse error is.
+pub(crate) fn explain_parse_error(error: &ParseError, view: SourceView<'_>) -> Problem {
+    let ParseError(kind, position) = error;
+    let problem = |message: String, help: Option<String>| view.error(*position, message).with_help_if(help);
+    match &**kind {
+        ParseErrorType::Reserved(word) => problem(format!("`{word}` cannot be used here"), reserved_help(word)),
+        ParseErrorType::BadInput(LexError::ImproperSymbol(symbol, _)) => {
+            let word = symbol.as_str();
+            problem(format!("`{word}` is not part of the policy language"), reserved_help(word))
+        }
+        ParseErrorType::VariableUndefined(name) => undefined_variable(name, view, &problem),
+        ParseErrorType::ModuleUndefined(name) => problem(
+            format!("there is no module called `{name}` here"),
+            Some(format!("import it first: `import \"{name}\" as {name};`")),
+        ),
+        ParseErrorType::UnexpectedEOF => problem("the file ends too early".to_owned(), Some(braces_help())),
+        ParseErrorType::MissingToken(..) | ParseErrorType::MissingSymbol(_) | ParseErrorType::ExprExpected(_) => {
+            let line = position.line().unwrap_or_default();
+            let text = view.text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+            let help = text.trim_start().starts_with(RULE).then(|| {
+                format!("a rule reads `{RULE} \"name\" when <condition> {{ <action> }}`")
+            });
+            problem(sentence(kind), help)
+        }
+        other => problem(sentence(other), None),
+    }
+}
+
+/// Rhai's own words, fitted into ours: small first letter.
+fn sentence(kind: &ParseErrorType) -> String {
+    let text = kind.to_string();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().collect::<String>() + letters.as_str())
+}
+
+fn braces_help() -> String {
+    "a `{`, `(`, `[` or quotation mark is not closed".to_owned()
+}
+
+fn reserved_help(word: &str) -> Option<String> {
+    let help = match word {
+        "while" | "loop" | "do" | "until" => "use `for x in list { … }`, or `any`, `all`, `filter` and `map`",
+        "try" | "catch" => "an unknown fact must not be swallowed: test for `()` with `??` or `== ()` instead",
+        "print" | "debug" => "a policy prints nothing: say it in the reason of an action",
+        "public" => "whether an image is public is `image.is_public`",
+        word if DISABLED.contains(&word) => "policies do without it",
+        _ => return None,
+    };
+    Some(help.to_owned())
+}
+
+fn undefined_variable(
+    name: &str,
+    view: SourceView<'_>,
+    problem: &dyn Fn(String, Option<String>) -> Problem,
+) -> Problem {
+    let defined: Vec<&str> = defined_names(view.text).collect();
+    let message = format!("there is no variable `{name}` here");
+    let help = if defined.contains(&name) || PREDEFINED.contains(&name) {
+        Some(format!("a function sees its parameters only: pass `{name}` to it"))
+    } else {
+        did_you_mean(name, defined.into_iter().chain(PREDEFINED))
+    };
+    problem(message, help)
+}
+
+/// The names that the text defines. A guess, good enough for suggestions.
+fn defined_names(text: &str) -> impl Iterator<Item = &str> {
+    let mut words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|word| !word.is_empty());
+    std::iter::from_fn(move || {
+        loop {
+            if matches!(words.next()?, "let" | "const") {
+                return words.next();
+            }
+        }
+    })
+}
