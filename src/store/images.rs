@@ -11,6 +11,7 @@ use super::error::During;
 use super::{Store, StoreError, StoreReader, Write, find_scope, run_row, scope_row};
 
 const OBSERVE: &str = "record the images of a scope";
+const READ: &str = "read what is remembered about images";
 const SEED: &str = "record since when images are disabled";
 
 /// An image as the store last saw it.
@@ -74,7 +75,7 @@ impl Store {
 impl StoreReader {
     /// What is remembered about the images of a scope, as of the last run that read it.
     pub async fn memory(&self, scope: &Scope) -> Result<Memory, StoreError> {
-        let mut connection = self.connection(OBSERVE).await?;
+        let mut connection = self.connection(READ).await?;
         let Some(scope) = find_scope(&mut connection, scope).await? else { return Ok(Memory::default()) };
         Ok(Memory { first_seen_disabled: disabled_since(&mut connection, scope).await? })
     }
@@ -164,11 +165,12 @@ async fn write_sightings(tx: &mut Write, place: Place, sightings: &[Sighting<'_>
     .execute(&mut **tx)
     .await
     .during(OBSERVE)?;
+    // A cross join is carried out as written: the other way round, the batch would be read once for each image.
     sqlx::query(
         "insert into sighting (image_id, run_id, at, kind, state)
          select image.image_id, ?2, ?3, seen.value ->> 'kind', image.state
          from json_each(?4) as seen
-         join image on image.scope_id = ?1 and image.image_key = seen.value ->> 'image'
+         cross join image on image.scope_id = ?1 and image.image_key = seen.value ->> 'image'
          order by seen.key",
     )
     .bind(place.scope)
@@ -190,7 +192,7 @@ async fn disabled_since(
             .bind(scope)
             .fetch_all(connection)
             .await
-            .during(OBSERVE)?;
+            .during(READ)?;
     rows.into_iter().map(|(id, since)| Ok((ImageId::new(id), instant(since)?))).collect()
 }
 

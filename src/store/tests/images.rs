@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use amiwarden_core::{ImageState, Inventory, Timestamp};
+use amiwarden_core::{ImageState, Inventory, Memory, Timestamp};
 
 use super::fixture::{Place, day, image, image_id, inventory, new_run, partial, run_id, scope, scope_in};
 use crate::store::{ImageEventKind, StoreError};
@@ -70,6 +70,8 @@ async fn a_seeded_date_stands_only_where_none_is_known() {
     let memory = store.observe_images(&run_id(1), &saw(Seen::Disabled), day(1)).await.unwrap();
     // Image 2 turned out not to be disabled.
     assert_eq!(memory.first_seen_disabled, BTreeMap::from([(image_id(1), day(-40))]));
+    assert_eq!(store.reader().memory(&scope()).await.unwrap(), memory);
+    assert_eq!(store.reader().memory(&scope_in("eu-north-1")).await.unwrap(), Memory::default());
 }
 
 #[tokio::test]
