@@ -209,7 +209,7 @@ fn explain(error: &EvalAltResult) -> Stop {
 /// Rhai names the function with the types it was called with: `disable (i64)`.
 fn unknown_function(signature: &str) -> (String, Certainty) {
     let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
-    let arguments = arguments.trim_end_matches(')');
+    let arguments = arguments.strip_suffix(')').unwrap_or(arguments);
     let types: Vec<String> = if arguments.is_empty() {
         Vec::new()
     } else {

@@ -22,8 +22,9 @@ const ORDERINGS: [(&str, fn(std::cmp::Ordering) -> bool); 4] = [
 const ARITHMETIC: [(&str, &str); 6] =
     [("+", "+="), ("-", "-="), ("*", "*="), ("/", "/="), ("%", "%="), ("**", "**=")];
 
-/// The operators of Rhai that the language does without: on bits, which no fact has.
-pub(crate) const DISABLED: [&str; 10] = ["<<", ">>", "&", "|", "^", "<<=", ">>=", "&=", "|=", "^="];
+/// The operators of Rhai that the language does without: on bits, which no fact has. `|` stays, because closures
+/// are written with it.
+pub(crate) const DISABLED: [&str; 9] = ["<<", ">>", "&", "^", "<<=", ">>=", "&=", "|=", "^="];
 
 /// Replaces every operator of Rhai.
 pub(crate) fn register(engine: &mut Engine, limits: &EngineLimits) {

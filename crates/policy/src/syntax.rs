@@ -31,6 +31,10 @@ pub(crate) fn explain_parse_error(error: &ParseError, view: SourceView<'_>) -> P
             });
             problem(sentence(kind), help)
         }
+        ParseErrorType::MismatchedType(wanted, found) => {
+            let wanted = if wanted.contains("boolean") { "true or false" } else { wanted.as_str() };
+            problem(format!("expected {wanted}, got {found}"), None)
+        }
         other => problem(sentence(other), None),
     }
 }

@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop with a trace")]
 
 mod builders;
+mod shipped;
 mod strictness;

@@ -39,8 +39,8 @@ fn mixed_types_are_refused_at_load() {
     check("!image.id", "`!` cannot be applied to a text");
     check("!5", "`!` cannot be applied to an integer");
     check("image.id && true", "expected true or false, got a text");
-    check("false || 5", "expected true or false, got an integer");
-    check("if 5 { true } else { false }", "expected true or false, got an integer");
+    check("false || 5", "expected true or false, got a number");
+    check("if 5 { true } else { false }", "expected true or false, got a number");
     check("5", "a condition must be true or false, and this is an integer");
     check("image.id", "a condition must be true or false, and this is a text");
     check("[1].any(|x| x)", "the function must say true or false, not an integer");
