@@ -39,38 +39,44 @@ pub(crate) async fn send(
     }
     let id = image.as_str();
     let dry_run = mode.is_dry_run();
-    // Each operation has its own error type, so each branch sends for itself.
+    // Each operation has types of its own, so each branch sends for itself. The second macro is for the replies whose
+    // body the SDK does not look at, the third for those whose member `return` tells.
     macro_rules! reply {
         ($request:expr) => {
             $request.dry_run(dry_run).send().await.map_err(|error| Failure::new(call.operation(), &error))?
         };
     }
+    macro_rules! accepted {
+        ($request:expr) => {
+            Ok(receipt(reply!($request).request_id()))
+        };
+    }
+    macro_rules! confirmed {
+        ($request:expr) => {{
+            let reply = reply!($request);
+            confirmed(call, reply.r#return(), reply.request_id())
+        }};
+    }
     match call {
         Call::ModifyLaunchPermissions { add, remove } => {
             let modifications = launch_permission_modifications(add, remove);
-            let request = client.modify_image_attribute().image_id(id).launch_permission(modifications);
-            let reply = reply!(request);
-            Ok(receipt(reply.request_id()))
+            accepted!(client.modify_image_attribute().image_id(id).launch_permission(modifications))
         }
         Call::ModifyDescription(text) => {
             let value = AttributeValue::builder().value(text).build();
-            let reply = reply!(client.modify_image_attribute().image_id(id).description(value));
-            Ok(receipt(reply.request_id()))
+            accepted!(client.modify_image_attribute().image_id(id).description(value))
         }
         Call::RequireImdsV2 => {
             let value = AttributeValue::builder().value("v2.0").build();
-            let reply = reply!(client.modify_image_attribute().image_id(id).imds_support(value));
-            Ok(receipt(reply.request_id()))
+            accepted!(client.modify_image_attribute().image_id(id).imds_support(value))
         }
         Call::CreateTags(tags) => {
             let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-            let reply = reply!(client.create_tags().resources(id).set_tags(Some(tags)));
-            Ok(receipt(reply.request_id()))
+            accepted!(client.create_tags().resources(id).set_tags(Some(tags)))
         }
         Call::DeleteTags(keys) => {
             let tags = keys.iter().map(|key| Tag::builder().key(key).build()).collect();
-            let reply = reply!(client.delete_tags().resources(id).set_tags(Some(tags)));
-            Ok(receipt(reply.request_id()))
+            accepted!(client.delete_tags().resources(id).set_tags(Some(tags)))
         }
         Call::EnableDeregistrationProtection { with_cooldown } => {
             let request = client.enable_image_deregistration_protection().image_id(id);
@@ -82,26 +88,15 @@ pub(crate) async fn send(
             confirmed_by_word(call, reply.r#return(), reply.request_id())
         }
         Call::EnableDeprecation(at) => {
-            let request = client.enable_image_deprecation().image_id(id);
-            let reply = reply!(request.deprecate_at(convert::to_sdk(*at)));
-            confirmed(call, reply.r#return(), reply.request_id())
+            let at = convert::to_sdk(*at);
+            confirmed!(client.enable_image_deprecation().image_id(id).deprecate_at(at))
         }
-        Call::DisableDeprecation => {
-            let reply = reply!(client.disable_image_deprecation().image_id(id));
-            confirmed(call, reply.r#return(), reply.request_id())
-        }
-        Call::DisableImage => {
-            let reply = reply!(client.disable_image().image_id(id));
-            confirmed(call, reply.r#return(), reply.request_id())
-        }
-        Call::EnableImage => {
-            let reply = reply!(client.enable_image().image_id(id));
-            confirmed(call, reply.r#return(), reply.request_id())
-        }
+        Call::DisableDeprecation => confirmed!(client.disable_image_deprecation().image_id(id)),
+        Call::DisableImage => confirmed!(client.disable_image().image_id(id)),
+        Call::EnableImage => confirmed!(client.enable_image().image_id(id)),
         Call::DeregisterImage { snapshots } => {
-            let request = client.deregister_image().image_id(id);
             let delete = *snapshots == SnapshotFate::Delete;
-            let reply = reply!(request.delete_associated_snapshots(delete));
+            let reply = reply!(client.deregister_image().image_id(id).delete_associated_snapshots(delete));
             let receipt = confirmed(call, reply.r#return(), reply.request_id())?;
             let snapshots = reply.delete_snapshot_results().iter().map(snapshot_result).collect();
             Ok(Receipt { snapshots, ..receipt })

@@ -38,14 +38,22 @@ pub(crate) async fn collect(client: &Client, account: &AccountId) -> Listing<Ima
                 .await
                 .map_err(|error| Failure::new(OPERATION.name, &error))?;
             let instances = page.reservations.map(|reservations| {
-                let each =
-                    reservations.into_iter().map(|reservation| reservation.instances.unwrap_or_default());
-                each.flatten().collect()
+                reservations.into_iter().flat_map(|reservation| instances(reservation.instances)).collect()
             });
-            Ok(Page::convert(instances, page.next_token, |raw| image_use(raw, account)))
+            Ok(Page::convert(instances, page.next_token, |raw| {
+                image_use(raw.ok_or("a reservation does not list its instances")?, account)
+            }))
         }
     })
     .await
+}
+
+/// Each instance of a reservation, or the lack of a list.
+fn instances(listed: Option<Vec<Instance>>) -> Vec<Option<Instance>> {
+    match listed {
+        Some(instances) => instances.into_iter().map(Some).collect(),
+        None => vec![None],
+    }
 }
 
 fn image_use(raw: Instance, account: &AccountId) -> Result<Option<ImageUse>, String> {

@@ -8,13 +8,13 @@ use amiwarden_core::{
 };
 use aws_sdk_ec2::types as sdk;
 
-use super::{filled, reading};
+use super::{filled, listed, reading};
 
 /// An image without which the list of images is not complete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ImageDefect {
     /// It has no id.
-    #[error("an image without an id{}", .name.as_ref().map(|name| format!(" (name `{name}`)")).unwrap_or_default())]
+    #[error("an image without an id (name `{}`)", .name.as_deref().unwrap_or("none"))]
     Id {
         /// Its name, if it has one.
         name: Option<String>,
@@ -46,7 +46,7 @@ pub(crate) fn image(raw: sdk::Image) -> Result<Image, ImageDefect> {
     let Ok(owner) = owner.parse::<AccountId>() else {
         return Err(ImageDefect::Owner { id, owner });
     };
-    let tags = tags(&id, raw.tags.unwrap_or_default())?;
+    let tags = tags(&id, raw.tags)?;
     Ok(Image {
         id,
         owner,
@@ -54,7 +54,7 @@ pub(crate) fn image(raw: sdk::Image) -> Result<Image, ImageDefect> {
         description: raw.description,
         location: raw.image_location,
         owner_alias: raw.image_owner_alias.and_then(filled),
-        state: ImageState::from(raw.state.map(|state| state.as_str().to_owned()).unwrap_or_default()),
+        state: state(raw.state.as_ref()),
         created_at: reading(raw.creation_date),
         deprecated_at: reading(raw.deprecation_time),
         last_launched_at: reading(raw.last_launched_time),
@@ -72,14 +72,19 @@ pub(crate) fn image(raw: sdk::Image) -> Result<Image, ImageDefect> {
         sriov_net_support: raw.sriov_net_support.and_then(filled),
         hypervisor: raw.hypervisor.as_ref().and_then(|value| filled(value.as_str())),
         image_type: raw.image_type.as_ref().and_then(|value| filled(value.as_str())),
-        block_devices: block_devices(raw.block_device_mappings.unwrap_or_default()),
+        block_devices: block_devices(raw.block_device_mappings),
         lineage: Lineage {
             image: raw.source_image_id.and_then(filled).map(ImageId::new),
             region: raw.source_image_region.and_then(filled),
             instance: raw.source_instance_id.and_then(filled),
         },
-        product_codes: product_codes(raw.product_codes.unwrap_or_default()),
+        product_codes: product_codes(raw.product_codes),
     })
+}
+
+/// An image without a state is in none that this program knows.
+fn state(raw: Option<&sdk::ImageState>) -> ImageState {
+    raw.map_or_else(|| ImageState::Other(String::new()), |state| state.as_str().to_owned().into())
 }
 
 /// An image that reports no protection has none: the member is newer than some endpoints. Every other text that is
@@ -88,18 +93,19 @@ fn protection(text: Option<String>) -> DeregistrationProtection {
     text.map_or(DeregistrationProtection::Off, DeregistrationProtection::from)
 }
 
-fn tags(id: &ImageId, raw: Vec<sdk::Tag>) -> Result<BTreeMap<String, String>, ImageDefect> {
-    raw.into_iter()
+fn tags(id: &ImageId, raw: Option<Vec<sdk::Tag>>) -> Result<BTreeMap<String, String>, ImageDefect> {
+    listed(raw)
         .map(|tag| match tag.key {
-            Some(key) => Ok((key, tag.value.unwrap_or_default())),
+            // A tag without a value has the empty one.
+            Some(key) => Ok((key, tag.value.unwrap_or_else(String::new))),
             None => Err(ImageDefect::TagKey(id.clone())),
         })
         .collect()
 }
 
 /// Devices without EBS (`virtualName`, `noDevice`) hold nothing that outlives an instance.
-fn block_devices(raw: Vec<sdk::BlockDeviceMapping>) -> Vec<BlockDevice> {
-    raw.into_iter()
+fn block_devices(raw: Option<Vec<sdk::BlockDeviceMapping>>) -> Vec<BlockDevice> {
+    listed(raw)
         .filter_map(|mapping| mapping.ebs)
         .map(|ebs| BlockDevice {
             snapshot: ebs.snapshot_id.and_then(filled).map(SnapshotId::new),
@@ -109,6 +115,6 @@ fn block_devices(raw: Vec<sdk::BlockDeviceMapping>) -> Vec<BlockDevice> {
         .collect()
 }
 
-fn product_codes(raw: Vec<sdk::ProductCode>) -> Vec<String> {
-    raw.into_iter().filter_map(|code| code.product_code_id).collect()
+fn product_codes(raw: Option<Vec<sdk::ProductCode>>) -> Vec<String> {
+    listed(raw).filter_map(|code| code.product_code_id).collect()
 }

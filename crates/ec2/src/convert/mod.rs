@@ -13,3 +13,9 @@ pub(crate) fn filled(text: impl AsRef<str>) -> Option<String> {
     let text = text.as_ref();
     (!text.is_empty()).then(|| text.to_owned())
 }
+
+/// EC2 leaves out a list of an image's members, such as its tags, when it is empty. This is not so for the lists that
+/// a whole reply consists of: there, no list is no answer.
+pub(crate) fn listed<T>(list: Option<Vec<T>>) -> impl Iterator<Item = T> {
+    list.into_iter().flatten()
+}

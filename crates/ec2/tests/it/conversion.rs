@@ -189,7 +189,7 @@ async fn states_and_protections_newer_than_this_program_are_kept() {
 async fn an_image_that_cannot_be_told_apart_is_a_gap_and_the_rest_are_read() {
     for (broken, gap) in [
         ("<item><name>lost</name></item>", "an image without an id (name `lost`)"),
-        ("<item><imageId/></item>", "an image without an id"),
+        ("<item><imageId/></item>", "an image without an id (name `none`)"),
         ("<item><imageId>ami-2</imageId></item>", "ami-2 has no owner"),
         (
             "<item><imageId>ami-2</imageId><imageOwnerId>self</imageOwnerId></item>",

@@ -49,14 +49,26 @@ async fn each_instance_that_is_not_terminated_uses_its_image() {
 }
 
 #[tokio::test]
-async fn an_instance_that_does_not_tell_its_image_is_a_gap() {
-    let instances = instance("i-1", "running", "") + &instance("i-2", "running", "<imageId>ami-2</imageId>");
-    let content =
-        format!("<reservationSet><item><instancesSet>{instances}</instancesSet></item></reservationSet>");
-    let (listing, _) = uses(Source::Instances, Reply::ok("DescribeInstances", &content)).await;
-    assert_eq!(listing.items, [image_use(UseKind::Instance, "ami-2", "i-2")]);
-    let reason = listing.gap.unwrap().reason;
-    assert_eq!(reason, "DescribeInstances: page 1: instance i-1 does not tell its image");
+async fn instances_that_do_not_tell_their_image_are_a_gap() {
+    let other = instance("i-2", "running", "<imageId>ami-2</imageId>");
+    let other = format!("<item><instancesSet>{other}</instancesSet></item>");
+    let silent = instance("i-1", "running", "");
+    for (broken, gap) in [
+        (
+            format!("<item><instancesSet>{silent}</instancesSet></item>"),
+            "instance i-1 does not tell its image",
+        ),
+        (
+            "<item><reservationId>r-1</reservationId></item>".to_owned(),
+            "a reservation does not list its instances",
+        ),
+    ] {
+        let content = format!("<reservationSet>{broken}{other}</reservationSet>");
+        let (listing, _) = uses(Source::Instances, Reply::ok("DescribeInstances", &content)).await;
+        assert_eq!(listing.items, [image_use(UseKind::Instance, "ami-2", "i-2")]);
+        let reason = listing.gap.unwrap().reason;
+        assert_eq!(reason, format!("DescribeInstances: page 1: {gap}"));
+    }
 }
 
 fn version(id: &str, number: u32, default: bool, data: &str) -> String {
