@@ -3,16 +3,18 @@
 use amiwarden_core::{Call, CallError, CallErrorKind, CloudReader, CloudWriter};
 
 use crate::server::{REQUEST_ID, Reply, Server, body};
-use crate::setup::{image_id, reader, scope, writer};
+use crate::setup::{connection_awaiting, image_id, reader, scope, writer};
 
 async fn execute(reply: Reply) -> Result<(), CallError> {
-    let server = Server::scripted([reply]).await;
-    writer(&server).await.execute(&image_id(), &Call::DisableImage).await.map(|_| ())
+    let server = Server::scripted([reply.clone()]).await;
+    let writer = connection_awaiting(&server, &reply).await.writer(&scope());
+    writer.execute(&image_id(), &Call::DisableImage).await.map(|_| ())
 }
 
 async fn rehearse(reply: Reply) -> Result<(), CallError> {
-    let server = Server::scripted([reply]).await;
-    writer(&server).await.rehearse(&image_id(), &Call::DisableImage).await
+    let server = Server::scripted([reply.clone()]).await;
+    let writer = connection_awaiting(&server, &reply).await.writer(&scope());
+    writer.rehearse(&image_id(), &Call::DisableImage).await
 }
 
 fn kind(result: &Result<(), CallError>) -> Option<CallErrorKind> {

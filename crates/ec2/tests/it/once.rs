@@ -3,7 +3,7 @@
 use amiwarden_core::{Call, CloudReader, CloudWriter};
 
 use crate::server::{Reply, Server};
-use crate::setup::{image_id, reader, writer};
+use crate::setup::{connection_awaiting, image_id, reader, scope};
 
 fn faults() -> [Reply; 7] {
     [
@@ -24,7 +24,7 @@ async fn a_change_is_sent_exactly_once() {
             let fault = fault.clone();
             Server::answering(move |_| fault.clone()).await
         };
-        let writer = writer(&server).await;
+        let writer = connection_awaiting(&server, &fault).await.writer(&scope());
         writer.execute(&image_id(), &Call::DisableImage).await.unwrap_err();
         assert_eq!(server.requests().len(), 1, "{fault:?}");
         assert_eq!(writer.calls_sent(), 1, "{fault:?}");
@@ -37,12 +37,11 @@ async fn a_change_is_sent_exactly_once() {
 #[tokio::test]
 async fn reading_is_tried_three_times_and_each_is_counted() {
     for fault in faults() {
-        // A short reply is a broken reply for whichever operation.
         let server = {
             let fault = fault.clone();
             Server::answering(move |_| fault.clone()).await
         };
-        let reader = reader(&server).await;
+        let reader = connection_awaiting(&server, &fault).await.reader(&scope());
         let listing = reader.images().await;
         assert!(listing.gap.is_some(), "{fault:?}");
         assert_eq!(server.requests().len(), 3, "{fault:?}");

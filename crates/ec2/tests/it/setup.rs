@@ -14,14 +14,18 @@ pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-west-1";
 pub(crate) const IMAGE: &str = "ami-0123456789abcdef0";
 
-/// Short enough for tests to wait for; each attempt ends before the server's patience does.
-pub(crate) const TIMING: Timing = Timing {
-    connect: Duration::from_millis(500),
-    read: Duration::from_millis(250),
-    attempt: Duration::from_millis(300),
-    operation: Duration::from_secs(5),
+/// Long enough for a busy machine. No test waits for it: see [`IMPATIENT`].
+const PATIENT: Timing = Timing {
+    connect: Duration::from_secs(10),
+    read: Duration::from_secs(20),
+    attempt: Duration::from_secs(20),
+    operation: Duration::from_mins(1),
     first_pause: Duration::from_millis(1),
 };
+
+/// For servers that never answer.
+const IMPATIENT: Timing =
+    Timing { read: Duration::from_millis(250), attempt: Duration::from_millis(300), ..PATIENT };
 
 pub(crate) fn account() -> AccountId {
     ACCOUNT.parse().unwrap()
@@ -41,7 +45,7 @@ pub(crate) fn options(url: &str) -> ConnectOptions {
         regions: RegionChoice::Named(vec![Region::new(REGION)]),
         endpoint_url: Some(url.to_owned()),
         credentials: CredentialSource::Static(StaticCredentials::sandbox()),
-        timing: TIMING,
+        timing: PATIENT,
         ..ConnectOptions::default()
     }
 }
@@ -66,4 +70,10 @@ pub(crate) async fn reader(server: &Server) -> Ec2Reader {
 
 pub(crate) async fn writer(server: &Server) -> Ec2Writer {
     connection(server).await.writer(&scope())
+}
+
+/// A connection to a server that may fail by `reply`, which does not wait long if that never comes.
+pub(crate) async fn connection_awaiting(server: &Server, reply: &Reply) -> Connection {
+    let timing = if matches!(reply, Reply::Hang) { IMPATIENT } else { PATIENT };
+    connect(ConnectOptions { timing, ..options(&server.url) }).await.unwrap()
 }
