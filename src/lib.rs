@@ -1,1 +1,22 @@
-//! amiwarden.
+//! amiwarden: policy-driven hygiene for Amazon Machine Images.
+//!
+//! This is the application; the domain is in `amiwarden-core`, the policy language in `amiwarden-policy`, EC2
+//! in `amiwarden-ec2`, and a simulated EC2 in `amiwarden-sandbox`. `docs/ARCHITECTURE.md` is the map.
+//!
+//! ```text
+//! cli ─> cycle ─> executor ─> store
+//!  │       └─> amiwarden-core (decide, guard, plan)
+//!  ├─> config, policies, report, telemetry, progress
+//!  └─> amiwarden-ec2, amiwarden-policy, amiwarden-sandbox
+//! ```
+
+pub mod cli;
+pub mod config;
+mod cycle;
+mod executor;
+mod explanation;
+pub mod policies;
+pub mod progress;
+pub mod report;
+pub mod store;
+mod telemetry;

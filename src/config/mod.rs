@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use amiwarden_core::{FamilyRule, Limits, LimitsOverride, Mode, PolicyName, PolicySettings, Region};
+use sha2::{Digest, Sha256};
 
 pub use deregister::DeregisterUnlimitedError;
 pub use load::{LoadRequest, Overrides, WithoutFile, load};
@@ -165,12 +166,21 @@ impl Config {
         own.map_or(self.mode, |own| own.min(self.mode))
     }
 
-    /// The standing of one policy, as planning wants it.
+    /// The standing of one policy, as planning wants it. Its mode is its own alone: a plan says what each policy
+    /// permits, whether or not the run that makes it is to carry anything out.
     pub fn settings_of(&self, policy: &PolicyName) -> PolicySettings {
+        let own = self.policy.get(policy);
         PolicySettings {
-            mode: self.mode_of(policy),
-            limits: self.policy.get(policy).map(|policy| policy.limits.clone()).unwrap_or_default(),
+            mode: own.and_then(|policy| policy.mode).unwrap_or(Mode::Enforce),
+            limits: own.map(|policy| policy.limits.clone()).unwrap_or_default(),
         }
+    }
+
+    /// A digest of everything in it: two runs with equal digests ran with the same configuration.
+    pub fn digest(&self) -> String {
+        // The debug form shows every field and quotes every text.
+        let digest = Sha256::digest(format!("{self:?}"));
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Complains about every `[[policy]]` that is about none of the policies that there are.

@@ -92,7 +92,7 @@ impl fmt::Display for Problem {
         let gutter = excerpt.as_ref().map_or(1, |excerpt| excerpt.line.to_string().len());
         if let Some(excerpt) = &excerpt {
             let (line, text) = (excerpt.line, printable(excerpt.text));
-            let marks = " ".repeat(excerpt.column - 1) + &"^".repeat(excerpt.width);
+            let marks = format!("{}{}", " ".repeat(excerpt.column - 1), "^".repeat(excerpt.width));
             write!(f, "\n {:gutter$} |\n {line} | {text}\n {:gutter$} | {marks}", "", "")?;
         }
         if let Some(help) = &self.help {

@@ -26,6 +26,8 @@ use std::io::{self, Write};
 
 use amiwarden_core::CycleReport;
 
+pub(crate) use text::clean as plain;
+
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {

@@ -91,7 +91,7 @@ impl Action {
             Self::Enable => Change::Enable,
             Self::Deregister(snapshots) => Change::Deregister(*snapshots),
         };
-        match change.holds(Some(&facts.image), None) {
+        match change.holds(Some(&facts.image), None, facts.now) {
             Fact::Known(true) => Resolution::Satisfied,
             Fact::Known(false) => Resolution::Change(change),
             Fact::Unknown(reason) => Resolution::Unknown(reason),
@@ -144,11 +144,17 @@ impl Change {
     }
 
     /// Whether the effect of this change holds for the image as it is now. `None` for the image means that EC2
-    /// does not list it (any more); `permissions` are needed for the changes of launch permissions only.
+    /// does not list it (any more); `permissions` are needed for the changes of launch permissions only. `now` is
+    /// the earliest instant that a deprecation can still be asked for.
     ///
     /// This one function decides what is satisfied when planning, what is already done when carrying out, and
     /// what became of an intent whose reply was lost.
-    pub fn holds(&self, image: Option<&Image>, permissions: Option<&LaunchPermissions>) -> Fact<bool> {
+    pub fn holds(
+        &self,
+        image: Option<&Image>,
+        permissions: Option<&LaunchPermissions>,
+        now: Timestamp,
+    ) -> Fact<bool> {
         let Some(image) = image else {
             return match self {
                 Self::Deregister(_) => Fact::Known(true),
@@ -186,7 +192,7 @@ impl Change {
                 DeregistrationProtection::On | DeregistrationProtection::OnWithCooldown => false,
                 DeregistrationProtection::Other(text) => text.starts_with("disabled after"),
             }),
-            Self::Deprecate(at) => deprecated_by(image, *at),
+            Self::Deprecate(at) => deprecated_by(image, (*at).max(now)),
             Self::Undeprecate => match &image.deprecated_at {
                 Reading::Present(_) | Reading::Unreadable(_) => Fact::Known(false),
                 Reading::Absent => Fact::Known(true),

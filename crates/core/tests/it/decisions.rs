@@ -171,11 +171,15 @@ fn a_deprecation_date_is_only_ever_moved_earlier() {
         image.deprecated_at = Reading::Present(days_ago(days));
         World::new([image])
     };
-    let wanted = || vec![act("p", Action::Deprecate(days_ago(50)))];
-    check_image(deprecated(60), wanted(), &["satisfied deprecate"]);
-    check_image(deprecated(50), wanted(), &["satisfied deprecate"]);
+    let wanted = |days| vec![act("p", Action::Deprecate(days_ago(days)))];
+    check_image(deprecated(-30), wanted(-30), &["satisfied deprecate"]);
+    check_image(deprecated(-20), wanted(-30), &["satisfied deprecate"]);
+    let change = format!("Deprecate({:?})", days_ago(-30));
+    check_image(deprecated(-40), wanted(-30), &[&change]);
+    // A date that has passed asks for "as soon as possible", which any past date is.
+    check_image(deprecated(40), wanted(50), &["satisfied deprecate"]);
     let change = format!("Deprecate({:?})", days_ago(50));
-    check_image(deprecated(40), wanted(), &[&change]);
+    check_image(deprecated(-1), wanted(50), &[&change]);
 }
 
 #[test]

@@ -1,0 +1,208 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::report::Format;
+
+/// Policy-driven hygiene for Amazon Machine Images.
+///
+/// Without --enforce nothing is changed: images are listed, policies evaluated, and every change that they ask
+/// for is rehearsed with EC2's DryRun. `amiwarden run --sandbox` shows it on a simulated account.
+#[derive(Debug, Parser)]
+#[command(name = "amiwarden", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Configuration file [default: ./amiwarden.toml, /etc/amiwarden/amiwarden.toml, built-in defaults]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// SQLite database that remembers images, decisions and changes
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// Directory of *.rhai policies [default: the configuration's, else the built-in ones]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) policies: Option<PathBuf>,
+    /// Form of the report on standard output
+    #[arg(long, global = true, value_enum, default_value_t = FormatArg::Table)]
+    pub(crate) format: FormatArg,
+    /// Work on a simulated EC2 endpoint, started in this process, instead of AWS
+    #[arg(long, global = true)]
+    pub(crate) sandbox: bool,
+    /// Fleet that the simulated endpoint starts with [default: the built-in demo fleet]
+    #[arg(long, global = true, value_name = "FILE", requires = "sandbox")]
+    pub(crate) fleet: Option<PathBuf>,
+    /// Endpoint to use instead of AWS's own, for every service
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "sandbox")]
+    pub(crate) endpoint_url: Option<String>,
+    /// Region to look at, or `all`; may be repeated
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(crate) region: Vec<String>,
+    /// Profile of the AWS configuration files
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "sandbox")]
+    pub(crate) profile: Option<String>,
+    /// Say more; may be repeated. In reports, show every kept image
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Evaluate the policies, rehearse every change with DryRun and report; with --enforce carry it out
+    Run(RunArgs),
+    /// Evaluate the policies and make a plan; send nothing but reads
+    Plan(PlanArgs),
+    /// Carry out a plan that was made earlier: exactly its steps, and only those that still stand
+    Apply(ApplyArgs),
+    /// Accept what the surge guard holds back in a plan, after looking at it
+    Accept {
+        /// The plan, or the beginning of its name
+        plan: String,
+    },
+    /// Show why: every policy's verdict on one image, with rule, line, facts and guard
+    Explain {
+        /// The image
+        image: String,
+    },
+    /// Show past runs, or everything that happened to one image
+    History {
+        /// The image
+        image: Option<String>,
+        /// How many runs to show at most
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: u32,
+    },
+    /// List or check policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Write a commented amiwarden.toml and a first policy
+    Init {
+        /// Where to
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Run the simulated EC2 endpoint alone, for use with any AWS client
+    Sandbox(SandboxArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) enforce: EnforceArgs,
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+}
+
+/// `apply`
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// The plan, or the beginning of its name [default: the newest]
+    pub(crate) plan: Option<String>,
+    #[command(flatten)]
+    pub(crate) enforce: EnforceArgs,
+    /// Exit with 3 when changes of the plan are not carried out
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+/// What concerns the making of a plan.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Let pass what this guard holds back, after looking at it
+    #[arg(long, value_enum, value_name = "GUARD")]
+    pub(crate) accept: Vec<AcceptableGuard>,
+    /// Exit with 3 when changes are due
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+/// What concerns carrying out.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct EnforceArgs {
+    /// Carry the changes out, whatever the configuration's mode; a policy that only observes still does
+    #[arg(long)]
+    pub(crate) enforce: bool,
+    /// Do not ask before changes are carried out
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// `policy`
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// The policies with their rules and parameters
+    List,
+    /// Compile the policies and say everything that is wrong with them
+    Check {
+        /// A policy file, or a directory of them [default: those that a run would use]
+        path: Option<PathBuf>,
+    },
+}
+
+/// `sandbox`
+#[derive(Debug, Args)]
+pub(crate) struct SandboxArgs {
+    /// Fleet to start with [default: the built-in demo fleet]
+    #[arg(value_name = "FLEET", conflicts_with = "images")]
+    pub(crate) file: Option<PathBuf>,
+    /// Make up a fleet of so many images instead
+    #[arg(long, value_name = "N")]
+    pub(crate) images: Option<usize>,
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:4599", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// Keep the simulated account in this file between starts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Throttle as EC2 does, with the documented token buckets
+    #[arg(long)]
+    pub(crate) throttle: bool,
+}
+
+/// Guards that a person can let pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AcceptableGuard {
+    /// So many candidates for disable and deregister that something may be wrong
+    Surge,
+}
+
+/// [`Format`] as the command line spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// For people
+    Table,
+    /// One document, for programs
+    Json,
+    /// One row per image and action
+    Csv,
+    /// For pull requests and job summaries
+    Markdown,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Table => Self::Table,
+            FormatArg::Json => Self::Json,
+            FormatArg::Csv => Self::Csv,
+            FormatArg::Markdown => Self::Markdown,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The command line: reads it, puts the parts together, prints what comes of it.
+//!
+//! Reports go to standard output, everything else to standard error. What goes wrong is printed once, here,
+//! with its whole chain of causes.
+
+mod args;
+mod explain;
+mod failure;
+mod history;
+mod init;
+mod policy;
+mod prepare;
+mod run;
+mod sandbox;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command, PolicyCommand};
+use failure::{Failure, Outcome};
+
+/// Runs the command line of this process.
+pub async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    crate::telemetry::start(cli.global.verbose);
+    match dispatch(cli).await {
+        Ok(outcome) => outcome.into(),
+        Err(failure) => {
+            terminal::complain(&failure);
+            failure.into()
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Run(args) => run::run(global, &args).await,
+        Command::Plan(args) => run::plan(global, &args).await,
+        Command::Apply(args) => run::apply(global, &args).await,
+        Command::Accept { plan } => run::accept(global, &plan).await,
+        Command::Explain { image } => explain::explain(global, &image).await,
+        Command::History { image, limit } => history::history(global, image.as_deref(), limit).await,
+        Command::Policy(PolicyCommand::List) => policy::list(global),
+        Command::Policy(PolicyCommand::Check { path }) => policy::check(global, path.as_deref()),
+        Command::Init { dir } => init::init(&dir),
+        Command::Sandbox(args) => sandbox::serve(&args).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "amiwarden", &mut script);
+            terminal::print(&script)?;
+            Ok(Outcome::Fine)
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! `run`, `plan`, `apply` and `accept`.
+
+use std::collections::BTreeMap;
+
+use amiwarden_core::{
+    ActionKind, CycleReport, Mode, Plan, PolicyName, Rehearsal, RunId, Step, StepOutcome, StepReport,
+    Timestamp,
+};
+use amiwarden_ec2::{Ec2Reader, Ec2Writer};
+use amiwarden_policy::Policy;
+use anyhow::anyhow;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::args::{AcceptableGuard, ApplyArgs, EnforceArgs, Global, PlanArgs, RunArgs};
+use super::failure::{Failure, Outcome};
+use super::prepare::{self, Cloud, Rules};
+use super::terminal;
+use crate::cycle::{Acceptance, Cycle, Link, Planned, report_without_request};
+use crate::executor::settle_open_intents;
+use crate::progress::Progress;
+use crate::report::{Format, render};
+use crate::store::{NewRun, PolicyRecord, Store};
+
+/// What a run is to do.
+enum Task {
+    Run,
+    Plan,
+    Apply(Option<String>),
+}
+
+impl Task {
+    fn command(&self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Plan => "plan",
+            Self::Apply(_) => "apply",
+        }
+    }
+}
+
+/// What a run is asked besides.
+struct Wishes {
+    enforce: EnforceArgs,
+    acceptance: Acceptance,
+    exit_code: bool,
+}
+
+pub(super) async fn run(global: &Global, args: &RunArgs) -> Result<Outcome, Failure> {
+    perform(global, Task::Run, wishes(args.enforce, &args.plan)).await
+}
+
+pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<Outcome, Failure> {
+    let enforce = EnforceArgs { enforce: false, yes: false };
+    perform(global, Task::Plan, wishes(enforce, args)).await
+}
+
+pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<Outcome, Failure> {
+    let wishes = Wishes {
+        enforce: args.enforce,
+        acceptance: Acceptance::default(),
+        exit_code: args.exit_code,
+    };
+    perform(global, Task::Apply(args.plan.clone()), wishes).await
+}
+
+pub(super) async fn accept(global: &Global, plan: &str) -> Result<Outcome, Failure> {
+    let config = prepare::load_config(global, None)?;
+    let store = prepare::open_store(&config).await?;
+    let plan = stored_plan(&store, Some(plan)).await?;
+    let accepted = store.accept(&plan, Timestamp::now()).await?;
+    store.close().await?;
+    terminal::note(&match accepted {
+        0 => format!("{}: the surge guard holds nothing back in it", plan.id),
+        _ => format!(
+            "{}: {accepted} changes accepted; the limits per cycle let them through bit by bit from the next run on",
+            plan.id
+        ),
+    });
+    Ok(Outcome::Fine)
+}
+
+fn wishes(enforce: EnforceArgs, args: &PlanArgs) -> Wishes {
+    let acceptance = Acceptance { surge: args.accept.contains(&AcceptableGuard::Surge) };
+    Wishes { enforce, acceptance, exit_code: args.exit_code }
+}
+
+/// Everything of `run`, `plan` and `apply` that is the same.
+async fn perform(global: &Global, task: Task, wishes: Wishes) -> Result<Outcome, Failure> {
+    let mode = match task {
+        Task::Plan => Some(Mode::Observe),
+        Task::Run | Task::Apply(_) => wishes.enforce.enforce.then_some(Mode::Enforce),
+    };
+    let rules = prepare::load_rules(prepare::load_config(global, mode)?)?;
+    check_enforcement(&rules, wishes.enforce)?;
+    let run_id = RunId::new(Uuid::now_v7().to_string());
+    let cloud = prepare::connect(global, &rules.config, Some(run_id.clone())).await?;
+    let store = prepare::open_store(&rules.config).await?;
+    cloud.seed(&store).await?;
+
+    let started_at = now();
+    store.begin_run(&new_run(&run_id, &task, &rules, started_at)?).await?;
+    let progress = if global.verbose > 0 { Progress::hidden() } else { Progress::visible() };
+    let stop = stop_on_signal();
+    let links = links(&cloud);
+    let readers: Vec<&Ec2Reader> = links.iter().map(|link| &link.reader).collect();
+    settle_open_intents(&store, &readers, started_at).await?;
+    let cycle = Cycle {
+        run_id: &run_id,
+        started_at,
+        mode: rules.config.mode,
+        links: &links,
+        store: &store,
+        rules: &rules.book,
+        limits: &rules.config.limits,
+        policies: &rules.settings,
+        concurrent_scopes: rules.config.speed.concurrent_scopes,
+        clock: now,
+        stop: &stop,
+        progress: &progress,
+    };
+    let report = perform_task(&cycle, &task, &wishes).await;
+    progress.clear();
+    let report = report?;
+    store.finish_run(&report).await?;
+    store.close().await?;
+    drop(links);
+    cloud.close().await;
+
+    let mut out = Vec::new();
+    render(&report, global.format.into(), &terminal::style(global), &mut out)?;
+    terminal::print(&out)?;
+    Ok(outcome(&report, wishes.exit_code))
+}
+
+async fn perform_task(
+    cycle: &Cycle<'_, Ec2Reader, Ec2Writer>,
+    task: &Task,
+    wishes: &Wishes,
+) -> Result<CycleReport, Failure> {
+    let mut planned = cycle.plan(wishes.acceptance).await?;
+    let (plan, objections) = match task {
+        Task::Run | Task::Plan => (planned.plan.clone(), BTreeMap::new()),
+        Task::Apply(name) => {
+            let plan = stored_plan(cycle.store, name.as_deref()).await?;
+            let objections = planned.objections_to(&plan);
+            (plan, objections)
+        }
+    };
+    if let Task::Plan = task {
+        let only_reads = Rehearsal::Skipped("`plan` only reads; `run` rehearses".to_owned());
+        let steps = all(&plan, &only_reads, "`plan` changes nothing");
+        return Ok(cycle.report(planned, &plan, steps));
+    }
+    let mut scopes = std::mem::take(&mut planned.scopes);
+    let rehearsals = cycle.rehearse(&plan, &mut scopes).await;
+    planned.scopes = scopes;
+    if cycle.mode == Mode::Enforce && !wishes.enforce.yes && !confirm(cycle, &planned, &plan, &rehearsals)? {
+        let declined = rehearsals.into_iter().map(|rehearsal| {
+            report_without_request(rehearsal, StepOutcome::NotAttempted("it was not confirmed".to_owned()))
+        });
+        return Ok(cycle.report(planned, &plan, declined.collect()));
+    }
+    let steps = cycle.enforce(&plan, rehearsals, &objections, &planned.scopes).await?;
+    Ok(cycle.report(planned, &plan, steps))
+}
+
+fn all(plan: &Plan, rehearsal: &Rehearsal, reason: &str) -> Vec<StepReport> {
+    let report = report_without_request(rehearsal.clone(), StepOutcome::NotAttempted(reason.to_owned()));
+    vec![report; plan.steps.len()]
+}
+
+/// Shows what is about to happen and asks. With nothing to do there is nothing to ask.
+fn confirm(
+    cycle: &Cycle<'_, Ec2Reader, Ec2Writer>,
+    planned: &Planned,
+    plan: &Plan,
+    rehearsals: &[Rehearsal],
+) -> Result<bool, Failure> {
+    let due: Vec<&Step> = plan
+        .steps
+        .iter()
+        .zip(rehearsals)
+        .filter(|(step, rehearsal)| step.mode == Mode::Enforce && **rehearsal == Rehearsal::Permitted)
+        .map(|(step, _)| step)
+        .collect();
+    if due.is_empty() {
+        return Ok(true);
+    }
+    cycle.progress.clear();
+    let not_yet = |rehearsal: &Rehearsal| {
+        let outcome = StepOutcome::NotAttempted("waiting for confirmation".to_owned());
+        report_without_request(rehearsal.clone(), outcome)
+    };
+    let preview = cycle.report(planned.clone(), plan, rehearsals.iter().map(not_yet).collect());
+    let mut text = Vec::new();
+    render(&preview, Format::Table, &terminal::style_of_errors(), &mut text)?;
+    terminal::note(&String::from_utf8_lossy(&text));
+    Ok(terminal::ask(&format!("Carry out {}?", counts(&due)))?)
+}
+
+/// `9 changes (5 disable, 4 tag)`
+fn counts(steps: &[&Step]) -> String {
+    let mut by_kind: BTreeMap<ActionKind, usize> = BTreeMap::new();
+    for step in steps {
+        *by_kind.entry(step.change.kind()).or_default() += 1;
+    }
+    let parts: Vec<String> = by_kind.into_iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let plural = if steps.len() == 1 { "" } else { "s" };
+    format!("{} change{plural} ({})", steps.len(), parts.join(", "))
+}
+
+/// Enforcing needs limits that somebody has chosen, and somebody who says yes.
+fn check_enforcement(rules: &Rules, args: EnforceArgs) -> Result<(), Failure> {
+    if rules.config.mode != Mode::Enforce {
+        return Ok(());
+    }
+    let deregistering: Vec<PolicyName> = rules
+        .book
+        .policies
+        .policies()
+        .iter()
+        .filter(|policy| policy.actions().contains(&ActionKind::Deregister))
+        .map(|policy| policy.name().clone())
+        .filter(|name| rules.config.mode_of(name) == Mode::Enforce)
+        .collect();
+    rules.config.check_deregister(&deregistering).map_err(Failure::usage)?;
+    if !args.yes && !terminal::can_ask() {
+        return Err(Failure::Usage(anyhow!(
+            "carrying out changes needs a confirmation, and there is no terminal to ask at: add --yes"
+        )));
+    }
+    Ok(())
+}
+
+async fn stored_plan(store: &Store, name: Option<&str>) -> Result<Plan, Failure> {
+    let id = match name {
+        Some(beginning) => {
+            let found = store.reader().plans_beginning(beginning, 3).await?;
+            match &found[..] {
+                [only] => only.clone(),
+                [] => return Err(no_plan(&format!("there is no plan {beginning}"))),
+                _ => return Err(no_plan(&format!("more than one plan begins with {beginning}"))),
+            }
+        }
+        None => store.reader().newest_plan().await?.ok_or_else(|| no_plan("there is no plan yet"))?,
+    };
+    let known: Option<Plan> = store.reader().plan(&id).await?;
+    known.ok_or_else(|| no_plan(&format!("there is no plan {id}")))
+}
+
+fn no_plan(reason: &str) -> Failure {
+    Failure::Usage(anyhow!("{reason}: make one with `amiwarden plan`, or look at `amiwarden history`"))
+}
+
+fn links(cloud: &Cloud) -> Vec<Link<Ec2Reader, Ec2Writer>> {
+    let link = |scope| Link { reader: cloud.connection.reader(scope), writer: cloud.connection.writer(scope) };
+    prepare::scopes(cloud).iter().map(link).collect()
+}
+
+fn new_run(run_id: &RunId, task: &Task, rules: &Rules, started_at: Timestamp) -> Result<NewRun, Failure> {
+    let policies = rules.book.policies.policies().iter().map(policy_record);
+    Ok(NewRun {
+        run_id: run_id.clone(),
+        command: task.command().to_owned(),
+        mode: rules.config.mode,
+        started_at,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        config_digest: rules.config.digest(),
+        policies: policies.collect::<Result<_, Failure>>()?,
+    })
+}
+
+fn policy_record(policy: &Policy) -> Result<PolicyRecord, Failure> {
+    let parameters: BTreeMap<&str, &str> = policy
+        .parameters()
+        .iter()
+        .map(|parameter| (parameter.name.as_str(), parameter.value.as_str()))
+        .collect();
+    Ok(PolicyRecord {
+        name: policy.name().clone(),
+        digest: policy.digest().to_owned(),
+        origin: policy.origin().to_owned(),
+        text: policy.text().to_owned(),
+        parameters: serde_json::to_string(&parameters)?,
+    })
+}
+
+/// What the report comes to for whoever called. A tripped guard says more than changes that are due.
+fn outcome(report: &CycleReport, exit_code: bool) -> Outcome {
+    let totals = report.totals();
+    let unreadable = report.scopes.iter().any(|scope| scope.dry_run_error.is_some());
+    if totals.failed > 0 || report.interrupted || unreadable {
+        Outcome::StepsFailed
+    } else if !report.tripped.is_empty() {
+        Outcome::GuardTripped
+    } else if exit_code && totals.steps > totals.done {
+        Outcome::ChangesDue
+    } else {
+        Outcome::Fine
+    }
+}
+
+/// Told to stop by Ctrl-C or SIGTERM: the step in flight is finished and recorded, the rest is not attempted.
+fn stop_on_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        if wait_for_signal().await.is_ok() {
+            terminal::note("stopping after the step in flight; everything is recorded");
+            told.cancel();
+        }
+    });
+    stop
+}
+
+async fn wait_for_signal() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::now()
+}

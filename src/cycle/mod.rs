@@ -1,0 +1,283 @@
+//! One cycle: read, ask, decide, plan, rehearse, carry out, report.
+//!
+//! [`Cycle::plan`] reads and plans; [`Cycle::rehearse`] sends nothing but `DryRun`; [`Cycle::enforce`] changes.
+//! Each takes what the one before it made, so nothing can be carried out that was not planned and rehearsed.
+
+mod apply;
+mod standing;
+mod survey;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use amiwarden_core::{
+    CloudReader, CloudWriter, Conflict, CycleReport, Guard, Held, ImageId, Kept, Limits, Mode, Plan,
+    PlanRequest, PolicyErrorReport, PolicyName, PolicySettings, Rehearsal, RunId, Scope, ScopeDraft, ScopeReport,
+    StepOutcome, StepReport, Timestamp, assemble, draft_scope,
+};
+use futures::{StreamExt, TryStreamExt};
+use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
+
+use crate::executor::{Clock, Executor, Rehearsed, rehearse_scope};
+use crate::progress::Progress;
+use crate::store::{Store, StoreError};
+
+pub(crate) use survey::{RuleBook, Survey, ask_policies, list_images};
+
+/// The two doors to one scope.
+pub(crate) struct Link<R, W> {
+    pub(crate) reader: R,
+    pub(crate) writer: W,
+}
+
+/// All that a cycle works with.
+pub(crate) struct Cycle<'a, R, W> {
+    pub(crate) run_id: &'a RunId,
+    pub(crate) started_at: Timestamp,
+    pub(crate) mode: Mode,
+    pub(crate) links: &'a [Link<R, W>],
+    pub(crate) store: &'a Store,
+    pub(crate) rules: &'a Arc<RuleBook>,
+    pub(crate) limits: &'a Limits,
+    pub(crate) policies: &'a BTreeMap<PolicyName, PolicySettings>,
+    pub(crate) concurrent_scopes: usize,
+    pub(crate) clock: Clock,
+    pub(crate) stop: &'a CancellationToken,
+    pub(crate) progress: &'a Progress,
+}
+
+/// Why a cycle could not go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CycleError {
+    /// What happens cannot be written down, so nothing may happen.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// A bug.
+    #[error("the evaluation of the policies ended abnormally")]
+    Evaluation(#[from] JoinError),
+}
+
+/// A plan with all that was found on the way to it.
+#[derive(Clone)]
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    pub(crate) kept: Vec<Kept>,
+    pub(crate) scopes: Vec<ScopeReport>,
+    errors: Vec<PolicyErrorReport>,
+    conflicts: Vec<(ImageId, Conflict)>,
+    surveys: Vec<Survey>,
+    drafts: Vec<ScopeDraft>,
+}
+
+/// Whether guards that a person has looked at let things pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Acceptance {
+    /// `--accept surge`
+    pub(crate) surge: bool,
+}
+
+impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
+    /// Reads every scope, asks the policies and makes the plan. Records sightings, decisions and the plan.
+    pub(crate) async fn plan(&self, acceptance: Acceptance) -> Result<Planned, CycleError> {
+        self.progress.phase("reading images and asking the policies");
+        let surveys = futures::stream::iter(self.links).map(|link| self.survey(link));
+        let mut surveys: Vec<Survey> = surveys.buffer_unordered(self.concurrent_scopes).try_collect().await?;
+        surveys.sort_by(|one, other| one.inventory.scope.cmp(&other.inventory.scope));
+
+        let mut drafts = self.draft(&surveys).await?;
+        let (mut plan, mut kept) = assemble(drafts.clone(), self.limits, self.policies);
+        if acceptance.surge && plan.tripped.iter().any(|tripped| tripped.guard == Guard::Surge) {
+            self.store.accept(&plan, self.started_at).await?;
+            drafts = self.draft(&surveys).await?;
+            (plan, kept) = assemble(drafts.clone(), self.limits, self.policies);
+        }
+
+        self.progress.phase("recording the decisions");
+        for survey in &surveys {
+            let records = standing::records(&survey.decisions, &survey.inventory.scope, &plan, &kept);
+            let scope = &survey.inventory.scope;
+            self.store.record_decisions(self.run_id, scope, &records, self.started_at).await?;
+        }
+        self.store.record_plan(self.run_id, &plan, self.started_at).await?;
+        Ok(Planned {
+            scopes: surveys.iter().map(scope_report).collect(),
+            errors: surveys.iter().flat_map(policy_errors).collect(),
+            conflicts: surveys.iter().flat_map(conflicts).collect(),
+            plan,
+            kept,
+            surveys,
+            drafts,
+        })
+    }
+
+    async fn survey(&self, link: &Link<R, W>) -> Result<Survey, CycleError> {
+        let inventory = list_images(&link.reader, self.started_at).await;
+        let memory = self.store.observe_images(self.run_id, &inventory, self.started_at).await?;
+        Ok(ask_policies(&link.reader, inventory, &memory, self.rules, self.started_at).await?)
+    }
+
+    async fn draft(&self, surveys: &[Survey]) -> Result<Vec<ScopeDraft>, CycleError> {
+        let mut drafts = Vec::with_capacity(surveys.len());
+        for survey in surveys {
+            let accepted = self.store.accepted(&survey.inventory.scope).await?;
+            drafts.push(draft_scope(&PlanRequest {
+                inventory: &survey.inventory,
+                facts: &survey.facts,
+                decisions: &survey.decisions,
+                limits: self.limits,
+                policies: self.policies,
+                accepted: &accepted,
+            }));
+        }
+        Ok(drafts)
+    }
+
+    /// Sends every step of the plan with `DryRun=true`. The answer has a rehearsal for every step, and notes in
+    /// `scopes` where the endpoint does not honour `DryRun`.
+    pub(crate) async fn rehearse(&self, plan: &Plan, scopes: &mut [ScopeReport]) -> Vec<Rehearsal> {
+        self.progress.phase_of("rehearsing with DryRun", plan.steps.len());
+        let rehearsals = futures::stream::iter(self.links).map(|link| async move {
+            let scope = link.reader.scope();
+            let steps: Vec<_> =
+                plan.steps.iter().enumerate().filter(|(_, step)| step.scope == *scope).collect();
+            let now = (self.clock)();
+            (scope, rehearse_scope(&link.reader, &link.writer, &steps, now, self.stop, self.progress).await)
+        });
+        let mut by_step: BTreeMap<usize, Rehearsal> = BTreeMap::new();
+        let all: Vec<_> = rehearsals.buffer_unordered(self.concurrent_scopes).collect().await;
+        for (scope, rehearsal) in all {
+            by_step.extend(rehearsal.steps);
+            if let Some(report) = scopes.iter_mut().find(|report| report.scope == *scope) {
+                report.dry_run_error = rehearsal.dry_run_error;
+            }
+        }
+        let unreached = || Rehearsal::Skipped("this run does not reach its account and Region".to_owned());
+        (0..plan.steps.len()).map(|index| by_step.remove(&index).unwrap_or_else(unreached)).collect()
+    }
+
+    /// Carries out every step that may be: permitted by its rehearsal, by the mode of its policy, and by
+    /// `objections`, which name the steps that are not to be carried out and what to report of them instead.
+    pub(crate) async fn enforce(
+        &self,
+        plan: &Plan,
+        rehearsals: Vec<Rehearsal>,
+        objections: &BTreeMap<usize, StepOutcome>,
+        scopes: &[ScopeReport],
+    ) -> Result<Vec<StepReport>, CycleError> {
+        let mut reports: BTreeMap<usize, StepReport> = BTreeMap::new();
+        let mut due: BTreeMap<&Scope, Vec<Rehearsed<'_>>> = BTreeMap::new();
+        for (index, (step, rehearsal)) in plan.steps.iter().zip(rehearsals).enumerate() {
+            let objection = objections.get(&index).cloned();
+            match objection.or_else(|| self.obstacle(step, &rehearsal, scopes)) {
+                Some(outcome) => {
+                    reports.insert(index, report_without_request(rehearsal, outcome));
+                }
+                None => due.entry(&step.scope).or_default().push(Rehearsed { index, step, rehearsal }),
+            }
+        }
+        self.progress.phase_of("carrying out", due.values().map(Vec::len).sum());
+        let executors = futures::stream::iter(self.links).filter_map(|link| {
+            let steps = due.remove(link.reader.scope());
+            std::future::ready(steps.map(|steps| (link, steps)))
+        });
+        let carried_out: Vec<Vec<(usize, StepReport)>> = executors
+            .map(|(link, steps)| async move { self.executor(link, plan).carry_out(steps).await })
+            .buffer_unordered(self.concurrent_scopes)
+            .try_collect()
+            .await?;
+        reports.extend(carried_out.into_iter().flatten());
+        Ok(reports.into_values().collect())
+    }
+
+    fn executor<'b>(&'b self, link: &'b Link<R, W>, plan: &'b Plan) -> Executor<'b, R, W> {
+        Executor {
+            reader: &link.reader,
+            writer: &link.writer,
+            store: self.store,
+            run_id: self.run_id,
+            plan,
+            opt_out_tag: &self.limits.opt_out_tag,
+            clock: self.clock,
+            stop: self.stop,
+            progress: self.progress,
+        }
+    }
+
+    /// Why a step is not even tried.
+    fn obstacle(
+        &self,
+        step: &amiwarden_core::Step,
+        rehearsal: &Rehearsal,
+        scopes: &[ScopeReport],
+    ) -> Option<StepOutcome> {
+        let lies = scopes.iter().any(|scope| scope.scope == step.scope && scope.dry_run_error.is_some());
+        let reason = if self.mode == Mode::Observe {
+            "this run only observes"
+        } else if step.mode == Mode::Observe {
+            "its policy only observes"
+        } else if lies {
+            "the endpoint does not honour DryRun"
+        } else {
+            match rehearsal {
+                Rehearsal::Permitted => return None,
+                Rehearsal::Denied(_) => "the rehearsal was denied",
+                Rehearsal::Error(_) => "the rehearsal failed",
+                Rehearsal::Skipped(_) => "it was not rehearsed",
+            }
+        };
+        Some(StepOutcome::NotAttempted(reason.to_owned()))
+    }
+
+    /// The report of the run so far.
+    pub(crate) fn report(&self, planned: Planned, plan: &Plan, steps: Vec<StepReport>) -> CycleReport {
+        let held: Vec<Held> = plan.held.clone();
+        CycleReport {
+            run_id: self.run_id.clone(),
+            plan_id: plan.id.clone(),
+            mode: self.mode,
+            started_at: self.started_at,
+            finished_at: (self.clock)(),
+            scopes: planned.scopes,
+            steps: plan.steps.iter().cloned().zip(steps).collect(),
+            held,
+            kept: planned.kept,
+            errors: planned.errors,
+            conflicts: planned.conflicts,
+            tripped: plan.tripped.clone(),
+            api_calls: self.links.iter().map(|link| link.reader.calls_sent() + link.writer.calls_sent()).sum(),
+            interrupted: self.stop.is_cancelled(),
+        }
+    }
+}
+
+/// A report of a step of which nothing was sent.
+pub(crate) fn report_without_request(rehearsal: Rehearsal, outcome: StepOutcome) -> StepReport {
+    StepReport { rehearsal, outcome, request_id: None, snapshots: Vec::new() }
+}
+
+fn scope_report(survey: &Survey) -> ScopeReport {
+    let inventory = &survey.inventory;
+    ScopeReport {
+        scope: inventory.scope.clone(),
+        images: inventory.images.len(),
+        gaps: inventory.gaps().map(|(source, gap)| (source, gap.clone())).collect(),
+        dry_run_error: None,
+    }
+}
+
+fn policy_errors(survey: &Survey) -> impl Iterator<Item = PolicyErrorReport> {
+    survey.decisions.iter().flat_map(|decision| {
+        decision.failures.iter().map(|(policy, failure)| PolicyErrorReport {
+            policy: policy.clone(),
+            image_id: decision.image.clone(),
+            failure: failure.clone(),
+        })
+    })
+}
+
+fn conflicts(survey: &Survey) -> impl Iterator<Item = (ImageId, Conflict)> {
+    survey.decisions.iter().flat_map(|decision| {
+        decision.conflicts.iter().map(|conflict| (decision.image.clone(), conflict.clone()))
+    })
+}

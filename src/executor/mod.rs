@@ -1,0 +1,183 @@
+//! Carries out the steps of a plan, one at a time within a scope.
+//!
+//! For each step: read the image again, compare it with what the plan rests on, write the intent, send, write
+//! the outcome. There is nothing to decide here; whatever is not exactly as planned is skipped and recorded.
+//!
+//! Deliberately absent: retries of a request whose reply was lost. Such a request is settled by reading the
+//! image, never by sending it again.
+
+mod rehearse;
+mod send;
+mod settle;
+
+use amiwarden_core::{
+    Change, CloudReader, CloudWriter, Fact, Image, LaunchPermissions, Plan, Rehearsal, RunId, SnapshotResult,
+    Step, StepOutcome, StepReport, Timestamp,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::progress::Progress;
+use crate::store::{Intent, SavedState, Store, StoreError};
+
+pub(crate) use rehearse::rehearse_scope;
+pub(crate) use settle::settle_open_intents;
+
+/// Where a step's time comes from.
+pub(crate) type Clock = fn() -> Timestamp;
+
+/// All that carrying out a plan in one scope needs.
+pub(crate) struct Executor<'a, R, W> {
+    pub(crate) reader: &'a R,
+    pub(crate) writer: &'a W,
+    pub(crate) store: &'a Store,
+    pub(crate) run_id: &'a RunId,
+    pub(crate) plan: &'a Plan,
+    pub(crate) opt_out_tag: &'a str,
+    pub(crate) clock: Clock,
+    pub(crate) stop: &'a CancellationToken,
+    pub(crate) progress: &'a Progress,
+}
+
+/// One step with its place in the plan and what its rehearsal said.
+pub(crate) struct Rehearsed<'a> {
+    pub(crate) index: usize,
+    pub(crate) step: &'a Step,
+    pub(crate) rehearsal: Rehearsal,
+}
+
+/// What became of a step, in the executor's hands.
+struct Performed {
+    outcome: StepOutcome,
+    request_id: Option<String>,
+    snapshots: Vec<SnapshotResult>,
+}
+
+impl Performed {
+    fn without_request(outcome: StepOutcome) -> Self {
+        Self { outcome, request_id: None, snapshots: Vec::new() }
+    }
+}
+
+impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
+    /// Carries out `steps` in their order. Once the run is told to stop, or an image turned out not to be what
+    /// the plan rests on, what is left (of the run, or of that image) is not attempted.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails: nothing more is sent, because nothing may be sent that is not written down.
+    pub(crate) async fn carry_out(
+        &self,
+        steps: Vec<Rehearsed<'_>>,
+    ) -> Result<Vec<(usize, StepReport)>, StoreError> {
+        let mut reports = Vec::with_capacity(steps.len());
+        let mut doubtful = None;
+        for Rehearsed { index, step, rehearsal } in steps {
+            let performed = if self.stop.is_cancelled() {
+                not_attempted("the run was told to stop")
+            } else if doubtful == Some(&step.image_id) {
+                not_attempted("an earlier step left the image in doubt")
+            } else {
+                self.perform(index, step, &rehearsal).await?
+            };
+            if matches!(performed.outcome, StepOutcome::SkippedChanged(_) | StepOutcome::Unknown(_)) {
+                doubtful = Some(&step.image_id);
+            }
+            let Performed { outcome, request_id, snapshots } = performed;
+            self.progress.advance();
+            reports.push((index, StepReport { rehearsal, outcome, request_id, snapshots }));
+        }
+        Ok(reports)
+    }
+
+    async fn perform(
+        &self,
+        index: usize,
+        step: &Step,
+        rehearsal: &Rehearsal,
+    ) -> Result<Performed, StoreError> {
+        let (image, permissions) = match self.examine(step).await {
+            Ok(evidence) => evidence,
+            Err(outcome) => return Ok(Performed::without_request(outcome)),
+        };
+        let intent = Intent {
+            run_id: self.run_id.clone(),
+            plan_id: self.plan.id.clone(),
+            index,
+            step: step.clone(),
+            before: SavedState { image, launch_permissions: permissions },
+            at: (self.clock)(),
+        };
+        let intent_id = self.store.write_intent(&intent).await?;
+        let performed = self.send_all(step).await;
+        let report = StepReport {
+            rehearsal: rehearsal.clone(),
+            outcome: performed.outcome.clone(),
+            request_id: performed.request_id.clone(),
+            snapshots: performed.snapshots.clone(),
+        };
+        self.store.write_outcome(intent_id, &report, (self.clock)()).await?;
+        Ok(performed)
+    }
+
+    /// Reads the image again. An error is the outcome of a step that must not be carried out.
+    async fn examine(&self, step: &Step) -> Result<(Image, Option<LaunchPermissions>), StepOutcome> {
+        let image = self.reader.image(&step.image_id).await.map_err(|error| {
+            StepOutcome::NotAttempted(format!("the image could not be read again: {error}"))
+        })?;
+        let Some(image) = image else {
+            return Err(match step.change {
+                Change::Deregister(_) => StepOutcome::AlreadyDone,
+                _ => StepOutcome::SkippedChanged("EC2 does not list the image any more".to_owned()),
+            });
+        };
+        let permissions = if step.covers_launch_permissions || takes_permissions_away(&step.change) {
+            Some(self.permissions(step).await?)
+        } else {
+            None
+        };
+        if step.change.holds(Some(&image), permissions.as_ref(), (self.clock)()) == Fact::Known(true) {
+            return Err(StepOutcome::AlreadyDone);
+        }
+        match step.objection(&image, permissions.as_ref(), self.opt_out_tag) {
+            Some(objection) => Err(StepOutcome::SkippedChanged(objection)),
+            None => Ok((image, permissions)),
+        }
+    }
+
+    async fn permissions(&self, step: &Step) -> Result<LaunchPermissions, StepOutcome> {
+        let mut answer = self.reader.launch_permissions(vec![step.image_id.clone()]).await;
+        let failed = |reason: String| {
+            let text = format!("its launch permissions could not be saved first: {reason}");
+            StepOutcome::NotAttempted(text)
+        };
+        match answer.remove(&step.image_id) {
+            Some(Ok(permissions)) => Ok(permissions),
+            Some(Err(gap)) => Err(failed(gap.reason)),
+            None => Err(failed("there was no answer".to_owned())),
+        }
+    }
+}
+
+/// Changes after which EC2 no longer knows who could launch the image: undoing them needs what is saved.
+fn takes_permissions_away(change: &Change) -> bool {
+    match change {
+        Change::StripPublic
+        | Change::StripShares(_)
+        | Change::Share(_)
+        | Change::Disable
+        | Change::Deregister(_) => true,
+        Change::SetDescription(_)
+        | Change::RequireImdsV2
+        | Change::Tag(_)
+        | Change::Untag(_)
+        | Change::Protect { .. }
+        | Change::Unprotect
+        | Change::Deprecate(_)
+        | Change::Undeprecate
+        | Change::Enable => false,
+    }
+}
+
+fn not_attempted(reason: &str) -> Performed {
+    Performed::without_request(StepOutcome::NotAttempted(reason.to_owned()))
+}

@@ -1,0 +1,196 @@
+//! Lost replies, refusals, liars: what was done is told truly, and what was not is not claimed.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use amiwarden_sandbox::{Fault, FaultKind, ImageState};
+use serde_json::Value;
+
+use crate::harness::{Account, Place, having};
+
+const CONFIG: &str = r#"
+[policies]
+dir = "policies"
+[limits]
+disable_per_cycle = 50
+deregister_per_cycle = 10
+share_percent = 100
+surge_percent = 100
+min_age = "1d"
+keep_newest = 0
+permanent = "allow"
+"#;
+
+/// Images that are all to be disabled, so many.
+fn account(images: usize) -> (Account, Place) {
+    let images: Vec<String> =
+        (0..images).map(|n| format!(r#"{{"name": "web-{n}", "created": "-{}d"}}"#, 100 + n)).collect();
+    let fleet = format!(
+        r#"{{"schema": 1, "account": "111122223333", "region": "us-east-1", "images": [{}]}}"#,
+        images.join(",")
+    );
+    let account = Account::start(&fleet);
+    let place = account.place();
+    place.write("amiwarden.toml", CONFIG);
+    place.write("policies/only.rhai", "rule \"all\" when true { disable(\"old\") }\n");
+    (account, place)
+}
+
+fn run(place: &Place, code: i32) -> Value {
+    place.run(&["run", "--enforce", "--yes", "--format", "json"]).code(code).json()
+}
+
+#[test]
+fn p1_a_lost_reply_is_settled_by_reading_and_never_sent_again() {
+    for kind in [FaultKind::ResetAfter, FaultKind::ServerErrorAfter, FaultKind::TruncatedBody] {
+        let (account, place) = account(1);
+        account.cloud().inject(Fault::new("DisableImage", kind.clone()).real_only());
+        let report = run(&place, 0);
+        assert_eq!(report["steps"][0]["outcome"], "done", "{kind:?}: {report}");
+        assert_eq!(account.count("DisableImage"), 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn p1_a_request_that_never_arrived_is_unknown_and_settled_at_the_next_start() {
+    let (account, place) = account(1);
+    account.cloud().inject(Fault::new("DisableImage", FaultKind::ResetBefore).real_only());
+    let report = run(&place, 1);
+    assert_eq!(report["steps"][0]["outcome"], "unknown", "{report}");
+    assert_eq!(account.count("DisableImage"), 1);
+    let image = account.cloud().image_named("web-0").unwrap();
+    assert_eq!(image.state, ImageState::Available);
+
+    place.run(&["plan"]).code(0);
+    let history = place.run(&["history", &image.id, "--format", "json"]).code(0).json();
+    let outcomes: Vec<_> = history["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["details"]["event"] == "outcome")
+        .map(|event| event["details"]["outcome"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(outcomes, ["unknown", "failed"], "{history}");
+}
+
+#[test]
+fn throttling_is_waited_out() {
+    let (account, place) = account(1);
+    account.cloud().inject(Fault::new("DisableImage", FaultKind::Throttle).real_only().nth(1));
+    let report = run(&place, 0);
+    assert_eq!(report["steps"][0]["outcome"], "done", "{report}");
+    assert_eq!(account.count("DisableImage"), 2);
+}
+
+#[test]
+fn a_refusal_is_recorded_and_the_rest_goes_on() {
+    let (account, place) = account(3);
+    let refused = account.cloud().image_named("web-1").unwrap().id;
+    let fault = Fault::new("DisableImage", FaultKind::Denied).real_only().image(&refused);
+    account.cloud().inject(fault);
+    let report = run(&place, 1);
+    assert_eq!(having(&report["steps"], &[("outcome", "done")]).len(), 2, "{report}");
+    let failed = having(&report["steps"], &[("outcome", "failed")]);
+    assert_eq!(failed[0]["image_id"], refused.as_str());
+    assert!(failed[0]["outcome_detail"].as_str().unwrap().contains("UnauthorizedOperation"));
+}
+
+#[test]
+fn what_the_rehearsal_denies_is_not_tried() {
+    let (account, place) = account(1);
+    account.cloud().deny("DisableImage");
+    let report = run(&place, 0);
+    assert_eq!(report["steps"][0]["rehearsal"], "denied", "{report}");
+    assert_eq!(report["steps"][0]["outcome"], "not-attempted");
+    assert_eq!(account.count("DisableImage"), 0);
+    assert!(account.applied().is_empty());
+}
+
+#[test]
+fn p2_an_endpoint_that_executes_dry_runs_is_sent_nothing() {
+    let (account, place) = account(2);
+    account.cloud().inject(Fault::new("*", FaultKind::ExecutesDryRun).every_time());
+    let report = run(&place, 1);
+    assert!(report["scopes"][0]["dry_run_error"].as_str().unwrap().contains("DryRun"), "{report}");
+    assert!(account.applied().is_empty(), "{:?}", account.applied());
+    assert_eq!(having(&report["steps"], &[("rehearsal", "skipped")]).len(), 2);
+}
+
+#[test]
+fn p2_a_usage_source_that_is_denied_holds_every_disable() {
+    for source in ["DescribeInstances", "DescribeLaunchTemplateVersions"] {
+        let (account, place) = account(2);
+        account.cloud().deny(source);
+        let report = run(&place, 0);
+        assert_eq!(having(&report["held"], &[("guard", "usage-proof")]).len(), 2, "{source}: {report}");
+        let reason = report["held"][0]["reason"].as_str().unwrap();
+        assert!(reason.contains(&format!("ec2:{source}")), "the permission is not named: {reason}");
+        assert_eq!(report["scopes"][0]["complete"], false);
+        assert!(account.applied().is_empty());
+    }
+}
+
+#[test]
+fn p2_a_listing_that_breaks_off_holds_every_disable() {
+    for kind in [FaultKind::RepeatedToken, FaultKind::TruncatedBody, FaultKind::Denied] {
+        let fleet = amiwarden_sandbox::Fleet::generated(40, 7);
+        let account = Account::with(fleet, |options| options.page_size_max = 10);
+        let place = account.place();
+        place.write("amiwarden.toml", CONFIG);
+        place.write("policies/only.rhai", "rule \"all\" when true { disable(\"old\") }\n");
+        account.cloud().inject(Fault::new("DescribeImages", kind.clone()).every_time());
+        let report = place.run(&["run", "--enforce", "--yes", "--format", "json"]).json();
+        assert_eq!(report["scopes"][0]["complete"], false, "{kind:?}: {}", report["scopes"]);
+        assert!(account.applied().is_empty(), "{kind:?}");
+        assert_eq!(having(&report["steps"], &[("action", "disable")]).len(), 0, "{kind:?}");
+    }
+}
+
+#[test]
+fn p1_ctrl_c_finishes_the_step_in_flight_and_records_it() {
+    let (account, place) = account(5);
+    let slow = Fault::new("DisableImage", FaultKind::Hang { seconds: 2 }).real_only().nth(2);
+    account.cloud().inject(slow);
+    let arguments = ["run", "--enforce", "--yes", "--format", "json"];
+    let child = place.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = Instant::now();
+    while account.count("DisableImage") < 2 {
+        assert!(started.elapsed() < Duration::from_secs(60), "the second step never began");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let finished = crate::harness::Finished::of(&child.wait_with_output().unwrap(), &arguments).code(1);
+    let report = finished.json();
+    assert_eq!(report["interrupted"], true);
+    let disabled =
+        account.cloud().images().into_iter().filter(|image| image.state == ImageState::Disabled).count();
+    assert_eq!(having(&report["steps"], &[("outcome", "done")]).len(), disabled, "{report}");
+    assert!(disabled < 5, "it did not stop");
+    assert!(!having(&report["steps"], &[("outcome", "not-attempted")]).is_empty());
+}
+
+#[test]
+fn p1_a_killed_run_leaves_an_intent_that_the_next_one_settles() {
+    let (account, place) = account(1);
+    account.cloud().inject(Fault::new("DisableImage", FaultKind::Hang { seconds: 30 }).real_only());
+    let mut child = place
+        .command(&["run", "--enforce", "--yes"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while account.count("DisableImage") < 1 {
+        assert!(started.elapsed() < Duration::from_secs(60), "the step never began");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let image = account.cloud().image_named("web-0").unwrap();
+    place.run(&["plan"]).code(0);
+    let history = place.run(&["history", &image.id, "--format", "json"]).code(0).json();
+    let events = history["events"].as_array().unwrap();
+    let of = |kind: &str| events.iter().filter(|event| event["details"]["event"] == kind).count();
+    assert_eq!((of("intended"), of("outcome")), (1, 1), "{history}");
+}

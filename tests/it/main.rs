@@ -1,0 +1,13 @@
+//! The built program, and the cycle behind it, against the simulated endpoint and against moto.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot prepare its world should stop")]
+#![expect(clippy::expect_used, reason = "a test that cannot prepare its world should stop")]
+
+mod bad_input;
+mod commands;
+mod enforcing;
+mod faults;
+mod harness;
+mod main_job;
+mod moto;
+mod refusals;
