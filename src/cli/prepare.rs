@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use amiwarden_core::{ImageId, Mode, PolicyName, PolicySettings, Region, RunId, Scope, Timestamp};
+use amiwarden_core::{ActionKind, ImageId, Mode, PolicyName, PolicySettings, Region, RunId, Scope, Timestamp};
 use amiwarden_ec2::{ConnectOptions, Connection, CredentialSource, StaticCredentials};
-use amiwarden_policy::{EngineLimits, ParamValue, PolicySet};
+use amiwarden_policy::{EngineLimits, ParamValue, Policy, PolicySet};
 use amiwarden_sandbox::{Fleet, Sandbox, SandboxOptions};
 use anyhow::Context;
 
@@ -68,10 +68,23 @@ pub(super) fn load_rules(config: Config) -> Result<Rules, Failure> {
         .collect();
     let set =
         PolicySet::compile(sources, &modules, &params, &EngineLimits::default()).map_err(Failure::usage)?;
-    let settings = names.iter().map(|name| (name.clone(), config.settings_of(name))).collect();
+    let settings = set.policies().iter().map(|policy| (policy.name().clone(), settings(&config, policy)));
+    let settings = settings.collect();
     let scopes = config.policy.iter().map(|(name, policy)| (name.clone(), policy.scope.clone())).collect();
     let book = RuleBook { policies: set, scopes, families: config.policies.family.clone() };
     Ok(Rules { config, book: Arc::new(book), settings })
+}
+
+/// The standing of a policy. What cannot be undone, and no guard fences, a built-in policy does only when the
+/// configuration names the policy with its mode.
+fn settings(config: &Config, policy: &Policy) -> PolicySettings {
+    let mut settings = config.settings_of(policy.name());
+    let is_built_in = config.policies.dir.is_none();
+    let is_named = config.policy.get(policy.name()).is_some_and(|named| named.mode.is_some());
+    if is_built_in && !is_named && policy.actions().contains(&ActionKind::RequireImdsv2) {
+        settings.mode = Mode::Observe;
+    }
+    settings
 }
 
 fn param_value(value: &config::ParamValue) -> ParamValue {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use amiwarden_core::{
-    ActionKind, CycleReport, Mode, Plan, PolicyName, Rehearsal, RunId, Step, StepOutcome, StepReport,
-    Timestamp,
+    ActionKind, CycleReport, Mode, Plan, PolicyName, Rehearsal, RunId, Source, Step, StepOutcome, StepReport, Timestamp,
 };
 use amiwarden_ec2::{Ec2Reader, Ec2Writer};
 use amiwarden_policy::Policy;
@@ -138,11 +137,17 @@ async fn perform_task(
     task: &Task,
     wishes: &Wishes,
 ) -> Result<CycleReport, Failure> {
+    let earlier = match task {
+        Task::Run | Task::Plan => None,
+        Task::Apply(name) => Some(stored_plan(cycle.store, name.as_deref()).await?),
+    };
     let mut planned = cycle.plan(wishes.acceptance).await?;
-    let (plan, objections) = match task {
-        Task::Run | Task::Plan => (planned.plan.clone(), BTreeMap::new()),
-        Task::Apply(name) => {
-            let plan = stored_plan(cycle.store, name.as_deref()).await?;
+    let (plan, objections) = match earlier {
+        None => {
+            cycle.record(&planned).await?;
+            (planned.plan.clone(), BTreeMap::new())
+        }
+        Some(plan) => {
             let objections = planned.objections_to(&plan);
             (plan, objections)
         }
@@ -289,7 +294,9 @@ fn policy_record(policy: &Policy) -> Result<PolicyRecord, Failure> {
 /// What the report comes to for whoever called. A tripped guard says more than changes that are due.
 fn outcome(report: &CycleReport, exit_code: bool) -> Outcome {
     let totals = report.totals();
-    let unreadable = report.scopes.iter().any(|scope| scope.dry_run_error.is_some());
+    let unreadable = report.scopes.iter().any(|scope| {
+        scope.dry_run_error.is_some() || scope.gaps.iter().any(|(source, _)| *source == Source::Images)
+    });
     if totals.failed > 0 || report.interrupted || unreadable {
         Outcome::StepsFailed
     } else if !report.tripped.is_empty() {

@@ -78,7 +78,8 @@ pub(crate) struct Acceptance {
 }
 
 impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
-    /// Reads every scope, asks the policies and makes the plan. Records sightings, decisions and the plan.
+    /// Reads every scope, asks the policies and makes the plan. Records what was seen; recording the plan is for
+    /// whoever means to keep it.
     pub(crate) async fn plan(&self, acceptance: Acceptance) -> Result<Planned, CycleError> {
         self.progress.phase("reading images and asking the policies");
         let surveys = futures::stream::iter(self.links).map(|link| self.survey(link));
@@ -92,14 +93,6 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             drafts = self.draft(&surveys).await?;
             (plan, kept) = assemble(drafts.clone(), self.limits, self.policies);
         }
-
-        self.progress.phase("recording the decisions");
-        for survey in &surveys {
-            let records = standing::records(&survey.decisions, &survey.inventory.scope, &plan, &kept);
-            let scope = &survey.inventory.scope;
-            self.store.record_decisions(self.run_id, scope, &records, self.started_at).await?;
-        }
-        self.store.record_plan(self.run_id, &plan, self.started_at).await?;
         Ok(Planned {
             scopes: surveys.iter().map(scope_report).collect(),
             errors: surveys.iter().flat_map(policy_errors).collect(),
@@ -109,6 +102,18 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             surveys,
             drafts,
         })
+    }
+
+    /// Records the decisions and the plan.
+    pub(crate) async fn record(&self, planned: &Planned) -> Result<(), CycleError> {
+        self.progress.phase("recording the decisions");
+        for survey in &planned.surveys {
+            let scope = &survey.inventory.scope;
+            let records = standing::records(&survey.decisions, scope, &planned.plan, &planned.kept);
+            self.store.record_decisions(self.run_id, scope, &records, self.started_at).await?;
+        }
+        self.store.record_plan(self.run_id, &planned.plan, self.started_at).await?;
+        Ok(())
     }
 
     async fn survey(&self, link: &Link<R, W>) -> Result<Survey, CycleError> {

@@ -128,7 +128,7 @@ fn no_credentials() {
 fn a_wrong_region() {
     let account = Account::demo();
     let place = account.place();
-    place.run(&["run", "--region", "us-esat-1"]).code(2).says(&["us-esat-1"]);
+    place.run(&["run", "--region", "us-esat-1"]).code(2).says(&["us-esat-1", "Region"]);
     place.run(&["run", "--region", "nonsense"]).code(2).says(&["nonsense", "eu-west-1"]);
     assert_eq!(place.files(), Vec::<String>::new());
 }

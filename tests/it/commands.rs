@@ -9,10 +9,10 @@ use crate::harness::Place;
 fn explain_names_policy_rule_line_facts_and_guard() {
     let place = Place::new();
     let report = place.run(&["run", "--sandbox", "--format", "json"]).code(0).json();
-    let held = report["held"].as_array().unwrap().iter().find(|held| held["guard"] == "usage-proof").unwrap();
+    let held = report["held"].as_array().unwrap().iter().find(|held| held["guard"] == "protected").unwrap();
     let image = held["image_id"].as_str().unwrap();
     let text = place.run(&["explain", "--sandbox", image]).code(0).out;
-    for part in [image, "retire-stale", "rule \"", "(line ", "it read ", "unused_for = ", "usage-proof"] {
+    for part in [image, "retire-stale", "rule \"", "(line ", "it read ", "disabled_for = ", "protected"] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
     for policy in ["strip-public", "tag-owners", "deprecate-first", "keep-newest-per-family"] {
@@ -20,7 +20,7 @@ fn explain_names_policy_rule_line_facts_and_guard() {
     }
     let json = place.run(&["explain", "--sandbox", image, "--format", "json"]).code(0).json();
     assert_eq!(json["image_id"], image);
-    assert_eq!(json["held"][0]["guard"], "usage-proof");
+    assert_eq!(json["held"][0]["guard"], "protected");
 }
 
 #[test]

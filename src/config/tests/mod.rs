@@ -301,7 +301,9 @@ fn the_template_says_what_holds_without_it() {
     assert_eq!(template.store.ledger_head, fixture.at("amiwarden.head"));
     assert_eq!(template.aws, default.aws);
     assert_eq!(template.speed, default.speed);
-    assert_eq!(template.policies.dir, default.policies.dir);
+    // The one difference: `init` writes a policy directory beside the file.
+    assert_eq!(template.policies.dir, Some(fixture.at("policies")));
+    assert_eq!(default.policies.dir, None);
     assert_eq!(format!("{:?}", template.policies.family), format!("{:?}", default.policies.family));
     assert!(template.policy.is_empty());
     // Whoever only ran `init` has not chosen any limits for deregistering.
