@@ -55,7 +55,13 @@ impl Explanation {
             write_because(out, &step.because)?;
         }
         for held in &self.held {
-            writeln!(out, "  {} is held back by {}: {}", held.change.kind(), held.guard, plain(&held.reason))?;
+            writeln!(
+                out,
+                "  {} is held back by {}: {}",
+                held.change.kind(),
+                held.guard,
+                plain(&held.reason)
+            )?;
             write_because(out, &held.because)?;
         }
         if let Some(kept) = &self.kept {
@@ -110,9 +116,10 @@ impl Explanation {
 
     /// For programs.
     pub(crate) fn json(&self) -> Value {
-        let kept = self.kept.as_ref().map(|kept| {
-            json!({ "reason": kept.reason, "policy": kept.policy, "rule": kept.rule })
-        });
+        let kept = self
+            .kept
+            .as_ref()
+            .map(|kept| json!({ "reason": kept.reason, "policy": kept.policy, "rule": kept.rule }));
         json!({
             "schema": 1,
             "image_id": self.decision.image,

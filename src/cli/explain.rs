@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use amiwarden_core::{
-    ActionKind, CloudReader, Decision, ImageId, Memory, PlanRequest, ScopeDraft, Timestamp, assemble, draft_scope,
+    ActionKind, CloudReader, Decision, ImageId, Memory, PlanRequest, ScopeDraft, Timestamp, assemble,
+    draft_scope,
 };
 use anyhow::anyhow;
 

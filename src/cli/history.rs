@@ -20,7 +20,9 @@ pub(super) async fn history(global: &Global, image: Option<&str>, limit: u32) ->
         None => {
             let runs = reader.runs(limit).await?;
             match global.format {
-                FormatArg::Json => pretty(&json!({ "schema": 1, "runs": runs.iter().map(run_json).collect::<Vec<_>>() }))?,
+                FormatArg::Json => {
+                    pretty(&json!({ "schema": 1, "runs": runs.iter().map(run_json).collect::<Vec<_>>() }))?
+                }
                 FormatArg::Table | FormatArg::Csv | FormatArg::Markdown => runs_text(&runs, global.format),
             }
         }
@@ -48,9 +50,12 @@ fn runs_text(runs: &[RunSummary], format: FormatArg) -> String {
         return "No run is recorded yet.\n".to_owned();
     }
     let mut table = Table::new();
-    let preset = if format == FormatArg::Markdown { presets::ASCII_MARKDOWN } else { presets::UTF8_HORIZONTAL_ONLY };
+    let preset =
+        if format == FormatArg::Markdown { presets::ASCII_MARKDOWN } else { presets::UTF8_HORIZONTAL_ONLY };
     table.load_style(preset);
-    table.set_header(["STARTED", "RUN", "COMMAND", "MODE", "STATE", "IMAGES", "STEPS", "DONE", "FAILED", "HELD", "PLAN"]);
+    table.set_header([
+        "STARTED", "RUN", "COMMAND", "MODE", "STATE", "IMAGES", "STEPS", "DONE", "FAILED", "HELD", "PLAN",
+    ]);
     for run in runs {
         let count = |count: fn(&amiwarden_core::Totals) -> usize| {
             run.totals.as_ref().map_or_else(|| "-".to_owned(), |totals| count(totals).to_string())
@@ -93,7 +98,8 @@ fn event_words(kind: &ImageEventKind) -> String {
             format!("{} begun (change {intent_id} of {plan_id})", step.change.kind())
         }
         ImageEventKind::Outcome { intent_id, report } => {
-            let detail = report.outcome.detail().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
+            let detail =
+                report.outcome.detail().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
             let mut words = format!("change {intent_id} is {}{detail}", report.outcome);
             for snapshot in &report.snapshots {
                 words += &format!("; {} {}", snapshot.snapshot_id, snapshot.return_code);

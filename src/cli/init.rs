@@ -39,7 +39,8 @@ pub(super) fn init(dir: &Path) -> Result<Outcome, Failure> {
 
 fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("cannot make the directory {}", parent.display()))?;
+        fs::create_dir_all(parent)
+            .with_context(|| format!("cannot make the directory {}", parent.display()))?;
     }
     let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(file) => file,

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use amiwarden_core::{ActionKind, ImageId, Mode, PolicyName, PolicySettings, Region, RunId, Scope, Timestamp};
+use amiwarden_core::{
+    ActionKind, ImageId, Mode, PolicyName, PolicySettings, Region, RunId, Scope, Timestamp,
+};
 use amiwarden_ec2::{ConnectOptions, Connection, CredentialSource, StaticCredentials};
 use amiwarden_policy::{EngineLimits, ParamValue, Policy, PolicySet};
 use amiwarden_sandbox::{Fleet, Sandbox, SandboxOptions};
@@ -118,8 +120,12 @@ impl Cloud {
     /// account has such a past.
     pub(super) async fn seed(&self, store: &Store) -> Result<(), Failure> {
         let Some(sandbox) = &self.sandbox else { return Ok(()) };
-        let seen: BTreeMap<ImageId, Timestamp> =
-            sandbox.cloud().first_seen_disabled().into_iter().map(|(id, at)| (ImageId::new(id), at)).collect();
+        let seen: BTreeMap<ImageId, Timestamp> = sandbox
+            .cloud()
+            .first_seen_disabled()
+            .into_iter()
+            .map(|(id, at)| (ImageId::new(id), at))
+            .collect();
         for scope in self.connection.scopes() {
             store.seed_first_seen_disabled(&scope, &seen).await?;
         }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use amiwarden_core::{
-    ActionKind, CycleReport, Mode, Plan, PolicyName, Rehearsal, RunId, Source, Step, StepOutcome, StepReport, Timestamp,
+    ActionKind, CycleReport, Mode, Plan, PolicyName, Rehearsal, RunId, Source, Step, StepOutcome, StepReport,
+    Timestamp,
 };
 use amiwarden_ec2::{Ec2Reader, Ec2Writer};
 use amiwarden_policy::Policy;
@@ -55,11 +56,8 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<Outcome, Fa
 }
 
 pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<Outcome, Failure> {
-    let wishes = Wishes {
-        enforce: args.enforce,
-        acceptance: Acceptance::default(),
-        exit_code: args.exit_code,
-    };
+    let wishes =
+        Wishes { enforce: args.enforce, acceptance: Acceptance::default(), exit_code: args.exit_code };
     perform(global, Task::Apply(args.plan.clone()), wishes).await
 }
 
@@ -259,7 +257,8 @@ fn no_plan(reason: &str) -> Failure {
 }
 
 fn links(cloud: &Cloud) -> Vec<Link<Ec2Reader, Ec2Writer>> {
-    let link = |scope| Link { reader: cloud.connection.reader(scope), writer: cloud.connection.writer(scope) };
+    let link =
+        |scope| Link { reader: cloud.connection.reader(scope), writer: cloud.connection.writer(scope) };
     prepare::scopes(cloud).iter().map(link).collect()
 }
 

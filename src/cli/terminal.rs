@@ -7,8 +7,8 @@ use std::io::{self, IsTerminal, Write};
 use anstream::eprintln;
 use owo_colors::OwoColorize;
 
-use super::failure::Failure;
 use super::args::Global;
+use super::failure::Failure;
 use crate::report::{Detail, Style};
 
 /// Prints a report. A reader who has seen enough, such as `head`, is no error.

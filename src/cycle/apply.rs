@@ -33,7 +33,9 @@ impl Planned {
         }
         let image = inventory.images.get(&step.image_id);
         let permissions = inventory.launch_permissions.get(&step.image_id).and_then(|it| it.as_ref().ok());
-        if image.is_some() && step.change.holds(image, permissions, inventory.observed_at) == Fact::Known(true) {
+        if image.is_some()
+            && step.change.holds(image, permissions, inventory.observed_at) == Fact::Known(true)
+        {
             return Some(StepOutcome::AlreadyDone);
         }
         Some(StepOutcome::SkippedChanged(match draft.held_reason(&step.image_id, kind) {

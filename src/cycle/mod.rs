@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use amiwarden_core::{
     CloudReader, CloudWriter, Conflict, CycleReport, Guard, Held, ImageId, Kept, Limits, Mode, Plan,
-    PlanRequest, PolicyErrorReport, PolicyName, PolicySettings, Rehearsal, RunId, Scope, ScopeDraft, ScopeReport,
-    StepOutcome, StepReport, Timestamp, assemble, draft_scope,
+    PlanRequest, PolicyErrorReport, PolicyName, PolicySettings, Rehearsal, RunId, Scope, ScopeDraft,
+    ScopeReport, StepOutcome, StepReport, Timestamp, assemble, draft_scope,
 };
 use futures::{StreamExt, TryStreamExt};
 use tokio::task::JoinError;
@@ -250,7 +250,11 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             errors: planned.errors,
             conflicts: planned.conflicts,
             tripped: plan.tripped.clone(),
-            api_calls: self.links.iter().map(|link| link.reader.calls_sent() + link.writer.calls_sent()).sum(),
+            api_calls: self
+                .links
+                .iter()
+                .map(|link| link.reader.calls_sent() + link.writer.calls_sent())
+                .sum(),
             interrupted: self.stop.is_cancelled(),
         }
     }

@@ -154,10 +154,7 @@ fn decide_all(
     facts: &BTreeMap<ImageId, Arc<Facts>>,
     answered: BTreeMap<ImageId, Vec<Verdict>>,
 ) -> Vec<Decision> {
-    answered
-        .into_iter()
-        .filter_map(|(id, verdicts)| Some(decide(facts.get(&id)?, verdicts)))
-        .collect()
+    answered.into_iter().filter_map(|(id, verdicts)| Some(decide(facts.get(&id)?, verdicts))).collect()
 }
 
 fn is_destructive(decision: &Decision) -> bool {

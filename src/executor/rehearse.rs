@@ -61,7 +61,8 @@ pub(crate) async fn rehearse_scope<R: CloudReader, W: CloudWriter>(
     let rehearsals = futures::stream::iter(steps.iter().map(|(index, step)| (*index, *step)));
     let steps = rehearsals.map(rehearse).buffer_unordered(CONCURRENT_MAX).collect().await;
     let dry_run_error = liar.is_cancelled().then(|| {
-        "the endpoint carried out a request that was sent with DryRun=true; nothing more is sent to it".to_owned()
+        "the endpoint carried out a request that was sent with DryRun=true; nothing more is sent to it"
+            .to_owned()
     });
     ScopeRehearsal { steps, dry_run_error }
 }

@@ -18,12 +18,7 @@ pub(super) enum Look {
 }
 
 /// Looks whether the effect of `change` holds for the image as EC2 shows it now.
-pub(super) async fn look<R: CloudReader>(
-    reader: &R,
-    id: &ImageId,
-    change: &Change,
-    now: Timestamp,
-) -> Look {
+pub(super) async fn look<R: CloudReader>(reader: &R, id: &ImageId, change: &Change, now: Timestamp) -> Look {
     let image = match reader.image(id).await {
         Ok(image) => image,
         Err(error) => return Look::Unreadable(error.to_string()),

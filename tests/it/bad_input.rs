@@ -28,8 +28,11 @@ fn bad_policy(policy: &str) -> Finished {
 
 #[test]
 fn an_unknown_key() {
-    bad_config("[limits]\ndisable_per_cycel = 3\n")
-        .says(&["amiwarden.toml:2:1", "disable_per_cycel", "disable_per_cycle"]);
+    bad_config("[limits]\ndisable_per_cycel = 3\n").says(&[
+        "amiwarden.toml:2:1",
+        "disable_per_cycel",
+        "disable_per_cycle",
+    ]);
 }
 
 #[test]
@@ -51,13 +54,20 @@ fn a_policy_that_does_not_compile() {
 
 #[test]
 fn a_mistyped_fact() {
-    bad_policy("rule \"x\" when image.agee > 90.days { disable(\"old\") }\n")
-        .says(&["mine.rhai:1:", "agee", "`age`"]);
+    bad_policy("rule \"x\" when image.agee > 90.days { disable(\"old\") }\n").says(&[
+        "mine.rhai:1:",
+        "agee",
+        "`age`",
+    ]);
 }
 
 #[test]
 fn a_mistyped_action() {
-    bad_policy("rule \"x\" when image.is_public { disabel(\"old\") }\n").says(&["mine.rhai:1:", "disabel", "disable"]);
+    bad_policy("rule \"x\" when image.is_public { disabel(\"old\") }\n").says(&[
+        "mine.rhai:1:",
+        "disabel",
+        "disable",
+    ]);
 }
 
 #[test]
@@ -78,7 +88,8 @@ fn an_endless_computation() {
 
 #[test]
 fn an_import_outside_the_directory() {
-    bad_policy("import \"../secrets\" as s;\nrule \"x\" when true { keep(\"x\") }\n").says(&["mine.rhai:1", "../secrets"]);
+    bad_policy("import \"../secrets\" as s;\nrule \"x\" when true { keep(\"x\") }\n")
+        .says(&["mine.rhai:1", "../secrets"]);
 }
 
 #[test]
@@ -104,8 +115,12 @@ fn an_empty_policy_directory() {
 #[test]
 fn a_deregister_enforced_without_limits() {
     let policy = "rule \"x\" when image.is_disabled { deregister(\"old\") }\n";
-    refused(POLICIES, policy, &["run", "--enforce", "--yes"])
-        .says(&["mine", "deregister_per_cycle = 10", "share_percent = 10", "amiwarden.toml"]);
+    refused(POLICIES, policy, &["run", "--enforce", "--yes"]).says(&[
+        "mine",
+        "deregister_per_cycle = 10",
+        "share_percent = 10",
+        "amiwarden.toml",
+    ]);
 }
 
 #[test]
@@ -137,7 +152,10 @@ fn a_wrong_region() {
 fn an_unreadable_database() {
     let account = Account::demo();
     let place = account.place();
-    place.write("amiwarden.db", "this is no database at all, but long enough to look like a file of something else");
+    place.write(
+        "amiwarden.db",
+        "this is no database at all, but long enough to look like a file of something else",
+    );
     place.run(&["run"]).code(2).says(&["amiwarden.db"]);
     let text = std::fs::read_to_string(place.path("amiwarden.db")).unwrap();
     assert!(text.starts_with("this is no database"), "it was changed");
@@ -147,7 +165,10 @@ fn an_unreadable_database() {
 #[test]
 fn a_fleet_that_is_none() {
     let place = Place::new();
-    place.write("fleet.json", r#"{"schema": 1, "account": "111122223333", "region": "us-east-1", "imagse": []}"#);
+    place.write(
+        "fleet.json",
+        r#"{"schema": 1, "account": "111122223333", "region": "us-east-1", "imagse": []}"#,
+    );
     place.run(&["run", "--sandbox", "--fleet", "fleet.json"]).code(2).says(&["fleet.json", "imagse"]);
 }
 
@@ -155,6 +176,9 @@ fn a_fleet_that_is_none() {
 fn a_plan_and_an_image_that_do_not_exist() {
     let place = Place::new();
     place.run(&["apply", "--sandbox", "plan-nothing"]).code(2).says(&["plan-nothing", "amiwarden plan"]);
-    place.run(&["explain", "--sandbox", "ami-00000000000000000"]).code(2).says(&["ami-00000000000000000", "us-east-1"]);
+    place
+        .run(&["explain", "--sandbox", "ami-00000000000000000"])
+        .code(2)
+        .says(&["ami-00000000000000000", "us-east-1"]);
     place.run(&["history", "--sandbox", "ami-00000000000000000"]).code(2).says(&["ami-00000000000000000"]);
 }

@@ -102,7 +102,9 @@ fn two_at_once_on_one_store_are_refused() {
 #[test]
 fn help_names_every_command() {
     let help = Place::new().run(&["--help"]).code(0).out;
-    for command in ["run", "plan", "apply", "accept", "explain", "history", "policy", "init", "sandbox", "completions"] {
+    for command in
+        ["run", "plan", "apply", "accept", "explain", "history", "policy", "init", "sandbox", "completions"]
+    {
         assert!(help.contains(&format!("  {command} ")), "no `{command}` in\n{help}");
     }
 }

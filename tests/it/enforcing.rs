@@ -19,9 +19,8 @@ permanent = "allow"
 
 /// A place with one policy, the limits above, and an account of these images.
 fn scene(policy: &str, images: &str) -> (Account, Place) {
-    let fleet = format!(
-        r#"{{"schema": 1, "account": "111122223333", "region": "us-east-1", "images": {images}}}"#
-    );
+    let fleet =
+        format!(r#"{{"schema": 1, "account": "111122223333", "region": "us-east-1", "images": {images}}}"#);
     let account = Account::start(&fleet);
     let place = account.place();
     place.write("policies/only.rhai", policy);
@@ -52,7 +51,8 @@ fn disable_tags_then_disables_and_saves_who_could_launch() {
     assert_eq!(changes, ["CreateTags", "DisableImage"]);
 
     let history = place.run(&["history", &image.id, "--format", "json"]).code(0).json();
-    let intended = history["events"].as_array().unwrap().iter().find(|event| event["details"]["event"] == "intended");
+    let intended =
+        history["events"].as_array().unwrap().iter().find(|event| event["details"]["event"] == "intended");
     let before = &intended.unwrap()["details"]["before"];
     assert_eq!(before["launch_permissions"], serde_json::json!(["444455556666"]));
     assert_eq!(before["image"]["tags"], serde_json::json!({"Env": "dev"}));
@@ -126,14 +126,19 @@ fn attributes_tags_protection_and_deprecation_are_real() {
 fn deregister_deletes_snapshots_only_when_asked_and_records_each() {
     let image = r#"[{"name": "web-1", "created": "-100d", "state": "disabled",
         "snapshots": [{"id": "snap-0000000000000000a", "size_gib": 8}]}]"#;
-    for (action, left) in [(r#"deregister("gone")"#, 1), (r##"deregister(#{snapshots: "delete"}, "gone")"##, 0)] {
+    for (action, left) in
+        [(r#"deregister("gone")"#, 1), (r##"deregister(#{snapshots: "delete"}, "gone")"##, 0)]
+    {
         let (account, place) = scene(&rule(action), image);
         // The hold begins when amiwarden first sees the image disabled, so the first run holds it back.
         let first = enforce(&place);
         assert_eq!(first["held"][0]["guard"], "minimum-hold", "{first}");
         place.write(
             "amiwarden.toml",
-            &format!("[policies]\ndir = \"policies\"\n{}", LIMITS.replace("min_hold = \"1d\"", "min_hold = \"0d\"")),
+            &format!(
+                "[policies]\ndir = \"policies\"\n{}",
+                LIMITS.replace("min_hold = \"1d\"", "min_hold = \"0d\"")
+            ),
         );
         let second = enforce(&place);
         assert_eq!(second["steps"][0]["outcome"], "done", "{second}");
@@ -165,7 +170,11 @@ fn apply_carries_out_exactly_the_plan_that_was_made() {
     assert_eq!(account.cloud().image(&changed).unwrap().state, ImageState::Available);
 
     let again = place.run(&["apply", "--enforce", "--yes", "--format", "json"]).code(0).json();
-    assert_eq!(having(&again["steps"], &[("name", "web-1"), ("outcome", "already-done")]).len(), 1, "{again}");
+    assert_eq!(
+        having(&again["steps"], &[("name", "web-1"), ("outcome", "already-done")]).len(),
+        1,
+        "{again}"
+    );
 }
 
 #[test]

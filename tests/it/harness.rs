@@ -147,7 +147,8 @@ impl Account {
     }
 
     pub(crate) fn with(fleet: Fleet, set: impl FnOnce(&mut SandboxOptions)) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let mut options = SandboxOptions::new(fleet, jiff::Timestamp::now());
         set(&mut options);
         let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();

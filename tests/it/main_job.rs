@@ -8,7 +8,8 @@ fn observing_shows_every_decision_and_changes_nothing() {
     let report = place.run(&["run", "--sandbox", "--format", "json"]).code(0).json();
     assert_eq!(report["schema"], 1);
     assert_eq!(report["mode"], "observe");
-    let actions = ["disable", "deregister", "strip_public", "strip_shares", "tag", "deprecate", "require_imdsv2"];
+    let actions =
+        ["disable", "deregister", "strip_public", "strip_shares", "tag", "deprecate", "require_imdsv2"];
     for action in actions {
         assert!(!having(&report["steps"], &[("action", action)]).is_empty(), "no step shows {action}");
     }
@@ -24,7 +25,8 @@ fn observing_shows_every_decision_and_changes_nothing() {
         assert!(step["line"].as_u64().unwrap() > 0, "{step}");
         assert!(!step["reason"].as_str().unwrap().is_empty(), "{step}");
     }
-    let failed: Vec<_> = report["errors"].as_array().unwrap().iter().map(|error| &error["image_id"]).collect();
+    let failed: Vec<_> =
+        report["errors"].as_array().unwrap().iter().map(|error| &error["image_id"]).collect();
     let future = having(&report["kept"], &[("name", "sensor-2031-01-01")]);
     assert!(failed.iter().all(|image| **image == future[0]["image_id"]), "{}", report["errors"]);
     assert_eq!(report["totals"]["done"], 0);
@@ -72,9 +74,16 @@ fn enforcing_twice_does_everything_once() {
 #[test]
 fn the_table_says_in_words_what_would_happen() {
     let finished = Place::new().run(&["run", "--sandbox"]).code(0);
-    for part in
-        ["Nothing was changed", "CHANGES DUE", "HELD BACK", "KEPT", "retire-stale", "protected", "permitted", "Next:"]
-    {
+    for part in [
+        "Nothing was changed",
+        "CHANGES DUE",
+        "HELD BACK",
+        "KEPT",
+        "retire-stale",
+        "protected",
+        "permitted",
+        "Next:",
+    ] {
         assert!(finished.out.contains(part), "no `{part}` in\n{}", finished.out);
     }
     assert!(!finished.out.contains('\u{1b}'), "no colour off a terminal");
@@ -88,7 +97,10 @@ fn every_format_tells_the_same() {
     let planned = csv.lines().filter(|line| line.starts_with("planned,")).count();
     assert_eq!(planned as u64, json["totals"]["steps"].as_u64().unwrap());
     let markdown = place.run(&["run", "--sandbox", "--format", "markdown"]).code(0).out;
-    assert!(markdown.contains("| --- |") || markdown.contains("|---|") || markdown.contains("---|"), "{markdown}");
+    assert!(
+        markdown.contains("| --- |") || markdown.contains("|---|") || markdown.contains("---|"),
+        "{markdown}"
+    );
 }
 
 #[test]

@@ -283,7 +283,8 @@ fn the_sandbox_uses_its_own_configuration() {
     assert_eq!((config.limits.share_percent, config.limits.surge_percent), (50, 60));
     assert_eq!(config.limits.min_age, Duration::from_days(1));
     let known = &config.policy[&policy("unshare-unknown-accounts")].params["known_accounts"].value;
-    assert_eq!(known, &ParamValue::List(vec![ParamValue::Text("444455556666".to_owned())]));
+    let accounts = ["222233334444", "333344445555"].map(|account| ParamValue::Text(account.to_owned()));
+    assert_eq!(known, &ParamValue::List(accounts.into()));
     // It may enforce deregistering: its limits are written down.
     assert_eq!(config.check_deregister(&[policy("retire-stale")]), Ok(()));
     // A file that is named all the same is used.

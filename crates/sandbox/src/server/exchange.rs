@@ -85,13 +85,20 @@ fn understand(
     record: &RequestRecord,
     parameters: &Parameters,
 ) -> Result<Understood, ApiError> {
-    // STS is global; EC2 knows callers only in the Regions that are enabled for their account.
-    if caller.service == Service::Ec2 && !cloud.read().world.regions.contains(&caller.region) {
-        return Err(ApiError::with_status(
-            401,
-            "AuthFailure",
-            "AWS was not able to validate the provided access credentials",
-        ));
+    // The endpoints of a Region, its STS included, know callers only where the Region is enabled for them.
+    if !cloud.read().world.regions.contains(&caller.region) {
+        return Err(match caller.service {
+            Service::Ec2 => ApiError::with_status(
+                401,
+                "AuthFailure",
+                "AWS was not able to validate the provided access credentials",
+            ),
+            Service::Sts => ApiError::with_status(
+                403,
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid",
+            ),
+        });
     }
     Ok(Understood {
         dry_run: parameters.flag("DryRun")?,
