@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiwarden_core::{
-    Action, ActionKind, Duration, FailureKind, GrantFilter, LaunchPermission, Proposal, SnapshotFate, Timestamp,
-    Wish,
+    Action, ActionKind, Duration, FailureKind, GrantFilter, LaunchPermission, Proposal, SnapshotFate,
+    Timestamp, Wish,
 };
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
@@ -188,7 +188,7 @@ fn snapshot_fate(options: &Map) -> Result<SnapshotFate, RhaiError> {
 fn cooldown(options: &Map) -> Result<bool, RhaiError> {
     only_keys("protect", options, &["cooldown"])?;
     let wanted = options.get("cooldown").and_then(|value| value.as_bool().ok());
-    wanted.ok_or_else(|| misuse("`protect` wants `cooldown` to be true or false"))
+    wanted.ok_or_else(|| misuse("`protect` wants `cooldown` to be a boolean"))
 }
 
 /// Account ids and ARNs, checked: an ARN of an organizational unit does not pass as that of an organization.

@@ -63,14 +63,16 @@ pub(crate) const FACTS: &[FactSpec] = &[
     listed("family", "text or `()`", |image| {
         image.family_place().map(|place| place.map_or(Dynamic::UNIT, |place| dynamic_text(&place.name)))
     }),
-    listed("rank", "integer or `()`", |image| in_family(image, |place| place.rank.map(|rank| i64::from(*rank)))),
-    listed("family_size", "integer or `()`", |image| {
+    listed("rank", "whole number or `()`", |image| {
+        in_family(image, |place| place.rank.map(|rank| i64::from(*rank)))
+    }),
+    listed("family_size", "whole number or `()`", |image| {
         in_family(image, |place| Fact::Known(i64::from(place.size)))
     }),
     listed("created_at", "time", |image| image.facts.created_at.map(|at| Dynamic::from(*at))),
     listed("age", "duration", |image| image.facts.age.map(|age| Dynamic::from(*age))),
     listed("deprecated_at", "time or `()`", |image| image.facts.deprecated_at.map(optional_time)),
-    listed("is_deprecated", "true or false", |image| truth(&image.facts.is_deprecated)),
+    listed("is_deprecated", "boolean", |image| truth(&image.facts.is_deprecated)),
     listed("last_launched_at", "time or `()`", |image| image.facts.last_launched_at.map(optional_time)),
     listed("unused_for", "duration", |image| image.facts.unused_for.map(|length| Dynamic::from(*length))),
     listed("disabled_at", "time or `()`", |image| image.facts.disabled_at.map(optional_time)),
@@ -78,19 +80,19 @@ pub(crate) const FACTS: &[FactSpec] = &[
         image.facts.disabled_for.map(|length| length.map_or(Dynamic::UNIT, Dynamic::from))
     }),
     listed("state", "text", |image| text(image.facts.image.state.as_str())),
-    listed("is_available", "true or false", |image| in_state(image, &ImageState::Available)),
-    listed("is_disabled", "true or false", |image| in_state(image, &ImageState::Disabled)),
-    listed("is_pending", "true or false", |image| in_state(image, &ImageState::Pending)),
-    listed("is_failed", "true or false", |image| in_state(image, &ImageState::Failed)),
-    listed("is_public", "true or false", |image| truth(&image.facts.is_public)),
-    listed("is_protected", "true or false", |image| {
+    listed("is_available", "boolean", |image| in_state(image, &ImageState::Available)),
+    listed("is_disabled", "boolean", |image| in_state(image, &ImageState::Disabled)),
+    listed("is_pending", "boolean", |image| in_state(image, &ImageState::Pending)),
+    listed("is_failed", "boolean", |image| in_state(image, &ImageState::Failed)),
+    listed("is_public", "boolean", |image| truth(&image.facts.is_public)),
+    listed("is_protected", "boolean", |image| {
         Fact::Known(Dynamic::from(image.facts.image.protection.protects()))
     }),
-    listed("is_backup_managed", "true or false", |image| {
+    listed("is_backup_managed", "boolean", |image| {
         Fact::Known(Dynamic::from(image.facts.image.is_backup_managed()))
     }),
-    fetched("is_shared", "true or false", Need::LaunchPermissions, |image| truth(&image.facts.is_shared())),
-    fetched("shared_with.accounts", "list of texts", Need::LaunchPermissions, |image| {
+    fetched("is_shared", "boolean", Need::LaunchPermissions, |image| truth(&image.facts.is_shared())),
+    fetched("shared_with.accounts", "list of text", Need::LaunchPermissions, |image| {
         granted(image, |grant| match grant {
             LaunchPermission::Account(account) => Some(account.as_str()),
             LaunchPermission::Everyone
@@ -98,7 +100,7 @@ pub(crate) const FACTS: &[FactSpec] = &[
             | LaunchPermission::OrganizationalUnit(_) => None,
         })
     }),
-    fetched("shared_with.organizations", "list of texts", Need::LaunchPermissions, |image| {
+    fetched("shared_with.organizations", "list of text", Need::LaunchPermissions, |image| {
         granted(image, |grant| match grant {
             LaunchPermission::Organization(arn) => Some(arn),
             LaunchPermission::Everyone
@@ -106,15 +108,17 @@ pub(crate) const FACTS: &[FactSpec] = &[
             | LaunchPermission::OrganizationalUnit(_) => None,
         })
     }),
-    fetched("shared_with.ous", "list of texts", Need::LaunchPermissions, |image| {
+    fetched("shared_with.ous", "list of text", Need::LaunchPermissions, |image| {
         granted(image, |grant| match grant {
             LaunchPermission::OrganizationalUnit(arn) => Some(arn),
-            LaunchPermission::Everyone | LaunchPermission::Account(_) | LaunchPermission::Organization(_) => None,
+            LaunchPermission::Everyone | LaunchPermission::Account(_) | LaunchPermission::Organization(_) => {
+                None
+            }
         })
     }),
-    fetched("in_use", "true or false", Need::Usage, |image| truth(&image.facts.in_use)),
+    fetched("in_use", "boolean", Need::Usage, |image| truth(&image.facts.in_use)),
     fetched("used_by", "list of maps", Need::Usage, used_by),
-    listed("tags", "map of texts", |image| {
+    listed("tags", "map of text", |image| {
         let tags = image.facts.image.tags.iter();
         let tags: Map = tags.map(|(key, value)| (key.as_str().into(), dynamic_text(value))).collect();
         Fact::Known(Dynamic::from_map(tags))
@@ -126,20 +130,20 @@ pub(crate) const FACTS: &[FactSpec] = &[
     listed("boot_mode", "text or `()`", |image| optional(&image.facts.image.boot_mode)),
     listed("tpm_support", "text or `()`", |image| optional(&image.facts.image.tpm_support)),
     listed("imds_support", "text or `()`", |image| optional(&image.facts.image.imds_support)),
-    listed("ena_support", "true, false or `()`", |image| {
+    listed("ena_support", "boolean or `()`", |image| {
         Fact::Known(image.facts.image.ena_support.map_or(Dynamic::UNIT, Dynamic::from))
     }),
     listed("sriov_net_support", "text or `()`", |image| optional(&image.facts.image.sriov_net_support)),
     listed("hypervisor", "text or `()`", |image| optional(&image.facts.image.hypervisor)),
     listed("image_type", "text or `()`", |image| optional(&image.facts.image.image_type)),
-    listed("snapshots", "list of texts", |image| {
+    listed("snapshots", "list of text", |image| {
         texts(image.facts.image.snapshots().map(amiwarden_core::SnapshotId::as_str))
     }),
-    listed("size_gib", "integer", |image| {
+    listed("size_gib", "whole number", |image| {
         image.facts.size_gib.map(|size| Dynamic::from(i64::try_from(*size).unwrap_or(i64::MAX)))
     }),
-    listed("is_encrypted", "true or false", |image| truth(&image.facts.is_encrypted)),
-    fetched("monthly_cost", "number of US dollars", Need::Snapshots, |image| {
+    listed("is_encrypted", "boolean", |image| truth(&image.facts.is_encrypted)),
+    fetched("monthly_cost", "decimal number", Need::Snapshots, |image| {
         image.facts.monthly_cost.map(|cost| Dynamic::from(cost.usd()))
     }),
     listed("source_image_id", "text or `()`", |image| {
@@ -148,7 +152,7 @@ pub(crate) const FACTS: &[FactSpec] = &[
     }),
     listed("source_region", "text or `()`", |image| optional(&lineage(image).region)),
     listed("source_instance_id", "text or `()`", |image| optional(&lineage(image).instance)),
-    listed("product_codes", "list of texts", |image| {
+    listed("product_codes", "list of text", |image| {
         texts(image.facts.image.product_codes.iter().map(String::as_str))
     }),
 ];

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amiwarden_core::{ActionKind, PolicyName, RuleRef};
+use amiwarden_core::{ActionKind, FailureKind, PolicyName, RuleRef};
 use rhai::{
     AST, ASTFlags, Dynamic, Engine, Expr, FnCallExpr, ImmutableString, Module, Position, Scope, Stmt,
 };
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::RULE;
 use crate::fault::{Certainty, Stop, interpret};
-use crate::lint::{Findings, ImportedFunctions, PARAM, Vocabulary, depends_on_image, lint};
+use crate::lint::{FileKind, Findings, ImportedFunctions, PARAM, Vocabulary, depends_on_image, lint};
 use crate::machine::{Machine, PREDEFINED};
 use crate::modules::{Library, Modules, SharedModule};
 use crate::params::{ParamValue, Parameter, can_be_parameter, declared};
@@ -105,7 +105,7 @@ impl<'a> Compiler<'a> {
         let ast = self.parse(view, &PREDEFINED)?;
         let (imports, mut from_modules) = self.imports(&ast, view, 0);
         let names = imports.iter().map(|(alias, loaded)| (alias.clone(), loaded.functions.clone())).collect();
-        let findings = self.look_through(&ast, view, &names);
+        let findings = self.look_through(&ast, FileKind::Policy, view, &names);
         self.check_top_level(&ast, view);
         if self.errors.len() > before {
             // What follows evaluates expressions, and would say the same things again less well.
@@ -145,8 +145,14 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn look_through(&mut self, ast: &AST, view: SourceView<'_>, imported: &ImportedFunctions) -> Findings {
-        let mut findings = lint(ast, view, &self.vocabulary, imported);
+    fn look_through(
+        &mut self,
+        ast: &AST,
+        file: FileKind,
+        view: SourceView<'_>,
+        imported: &ImportedFunctions,
+    ) -> Findings {
+        let mut findings = lint(ast, file, view, &self.vocabulary, imported);
         self.errors.append(&mut findings.problems);
         findings
     }
@@ -169,7 +175,8 @@ impl<'a> Compiler<'a> {
                 continue;
             };
             if alias.name.is_empty() {
-                let help = format!("write `import \"{name}\" as {};`", name.rsplit('/').next().unwrap_or(name));
+                let help =
+                    format!("write `import \"{name}\" as {};`", name.rsplit('/').next().unwrap_or(name));
                 let message = "the module needs a name to be used by";
                 self.errors.push(view.error(*position, message).with_help(help));
                 continue;
@@ -211,7 +218,7 @@ impl<'a> Compiler<'a> {
         let ast = self.parse(view, &[])?;
         let (imports, mut findings) = self.imports(&ast, view, depth);
         let names = imports.iter().map(|(alias, loaded)| (alias.clone(), loaded.functions.clone())).collect();
-        let own = self.look_through(&ast, view, &names);
+        let own = self.look_through(&ast, FileKind::Module, view, &names);
         self.check_module(&ast, view);
         if self.errors.len() > before {
             return None;
@@ -332,7 +339,8 @@ impl<'a> Compiler<'a> {
             };
             declared.push(at);
             let [Expr::StringConstant(name, _), default] = &*call.args else {
-                let message = format!("`{PARAM}` wants a name and a default, as in `{PARAM}(\"max_age\", 90.days)`");
+                let message =
+                    format!("`{PARAM}` wants a name and a default, as in `{PARAM}(\"max_age\", 90.days)`");
                 self.errors.push(view.error(at, message));
                 continue;
             };
@@ -347,9 +355,9 @@ impl<'a> Compiler<'a> {
         let mut strays = Vec::new();
         ast.walk(&mut |path| {
             let call = match path.last() {
-                Some(rhai::ASTNode::Expr(Expr::FnCall(call, at)) | rhai::ASTNode::Stmt(Stmt::FnCall(call, at))) => {
-                    (call.name == PARAM && !declared.contains(at)).then_some(*at)
-                }
+                Some(
+                    rhai::ASTNode::Expr(Expr::FnCall(call, at)) | rhai::ASTNode::Stmt(Stmt::FnCall(call, at)),
+                ) => (call.name == PARAM && !declared.contains(at)).then_some(*at),
                 _ => None,
             };
             strays.extend(call);
@@ -357,7 +365,8 @@ impl<'a> Compiler<'a> {
         });
         for at in strays {
             let message = format!("`{PARAM}(…)` is the whole right-hand side of a top-level `let`");
-            let help = "write `let max_age = param(\"max_age\", 90.days);` at the top, and use `max_age` here";
+            let help =
+                "write `let max_age = param(\"max_age\", 90.days);` at the top, and use `max_age` here";
             self.errors.push(view.error(at, message).with_help(help));
         }
     }
@@ -397,16 +406,16 @@ impl<'a> Compiler<'a> {
                     let Some((name, condition, body)) = as_rule(expression) else { continue };
                     let (line, _) = place(expression.position());
                     rules.push(RuleRef { name: name.to_owned(), line: line.unwrap_or_default() });
-                    let rule = Rule { number: rules.len() - 1, condition: condition.clone(), body: body.clone() };
+                    let rule =
+                        Rule { number: rules.len() - 1, condition: condition.clone(), body: body.clone() };
                     steps.push(Step::Rule(rule));
                 }
                 _ => {}
             }
         }
         self.check_configured(view, configured, &parameters);
-        let own_family = ast
-            .iter_functions()
-            .any(|function| function.name == FAMILY && function.params.len() == 1);
+        let own_family =
+            ast.iter_functions().any(|function| function.name == FAMILY && function.params.len() == 1);
         let origin = view.origin.to_owned();
         (Program { origin, machine, steps, rules, own_family }, parameters)
     }
@@ -436,8 +445,9 @@ impl<'a> Compiler<'a> {
         let Some(name) = name else { return Some(default_value) };
         let position = default.start_position();
         if !can_be_parameter(&default_value) {
-            let message = format!("the parameter `{name}` needs a default whose type a configuration can write");
-            let help = "a truth, number, text, list, map, duration, time or version";
+            let message =
+                format!("the parameter `{name}` needs a default whose type a configuration can write");
+            let help = "a boolean, number, text, list, map, duration, time or version";
             self.errors.push(view.error(position, message).with_help(help));
             return None;
         }
@@ -492,13 +502,24 @@ impl<'a> Compiler<'a> {
     }
 
     /// Tries every rule on every probe, whether its condition holds or not, and reports what no image makes right.
+    /// What goes wrong for some images, when rules are tried in their order, is worth a warning.
     fn probe(&mut self, program: &Program, view: SourceView<'_>, tag_keys: &BTreeSet<String>) {
         let mut seen = BTreeSet::new();
         for facts in probe::images(tag_keys) {
             for failure in program.try_everything(self.engine, &facts) {
-                if failure.certainty == Certainty::Always && seen.insert((failure.position, failure.message.clone()))
+                if failure.certainty == Certainty::Always
+                    && seen.insert((failure.position, failure.message.clone()))
                 {
                     self.errors.push(view.error(failure.position, failure.message));
+                }
+            }
+            let failure = program.try_in_order(self.engine, &facts);
+            if let Some(failure) = failure.filter(|failure| failure.kind == FailureKind::Type) {
+                if failure.certainty == Certainty::PerImage
+                    && seen.insert((failure.position, failure.message.clone()))
+                {
+                    let warning = view.warning(failure.position, failure.message);
+                    self.warnings.push(warning.with_help("images for which this fails are kept"));
                 }
             }
         }

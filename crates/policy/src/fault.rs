@@ -155,7 +155,8 @@ fn explain(error: &EvalAltResult) -> Stop {
         }
         E::ErrorRuntime(token, _) => match token.read_lock::<Fault>() {
             Some(fault) => failed(fault.kind, fault.certainty, fault.message.clone()),
-            None => per_image(Script, format!("the policy threw `{}`", value::describe(token))),
+            // Our own errors from before a position is known, such as a rule inside a function.
+            None => per_image(Script, value::describe(token)),
         },
         E::ErrorFunctionNotFound(signature, _) => {
             let (message, certainty) = unknown_function(signature);

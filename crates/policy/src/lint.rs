@@ -53,6 +53,13 @@ impl Vocabulary {
     }
 }
 
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    Policy,
+    Module,
+}
+
 /// What was found in one file.
 #[derive(Default)]
 pub(crate) struct Findings {
@@ -69,6 +76,7 @@ pub(crate) type ImportedFunctions = BTreeMap<String, BTreeSet<String>>;
 /// Looks through a file.
 pub(crate) fn lint(
     ast: &AST,
+    file: FileKind,
     view: SourceView<'_>,
     vocabulary: &Vocabulary,
     imported: &ImportedFunctions,
@@ -78,9 +86,14 @@ pub(crate) fn lint(
         own.entry(function.name.to_owned()).or_default().insert(function.params.len());
     }
     let top_level = ast.statements().iter().map(Stmt::position).collect();
-    let mut linter = Linter { view, vocabulary, own, imported, top_level, findings: Findings::default() };
+    let findings = Findings::default();
+    let mut linter =
+        Linter { file, view, vocabulary, own, imported, top_level, bodies: Vec::new(), findings };
     for function in ast.iter_fn_def() {
-        linter.function_name(&function.name, function.body.start_position());
+        let span = (function.body.start_position(), function.body.end_position());
+        linter.function_name(&function.name, span.0);
+        let params = function.params.iter().map(ToString::to_string).collect();
+        linter.bodies.push(Body { span, params });
     }
     ast.walk(&mut |path| linter.visit(path));
     linter.findings
@@ -99,14 +112,33 @@ pub(crate) fn depends_on_image(expression: &Expr) -> bool {
     depends
 }
 
+/// Rhai reads `list[0].kind` as the list, indexed by what begins with `0` and goes on with `.kind`. There `0` is no
+/// receiver.
+fn continues_index(path: &[ASTNode<'_>]) -> bool {
+    match path {
+        [.., ASTNode::Expr(Expr::Index(parts, ..)), ASTNode::Expr(expression)] => {
+            std::ptr::eq(&raw const parts.rhs, *expression)
+        }
+        _ => false,
+    }
+}
+
 struct Linter<'a> {
+    file: FileKind,
     view: SourceView<'a>,
     vocabulary: &'a Vocabulary,
     own: BTreeMap<String, BTreeSet<usize>>,
     imported: &'a ImportedFunctions,
     /// Where the statements of the top level stand: rules and imports belong nowhere else.
     top_level: Vec<Position>,
+    /// The bodies of functions and closures: they see their parameters only.
+    bodies: Vec<Body>,
     findings: Findings,
+}
+
+struct Body {
+    span: (Position, Position),
+    params: Vec<String>,
 }
 
 impl Linter<'_> {
@@ -122,7 +154,14 @@ impl Linter<'_> {
 
     fn visit(&mut self, path: &[ASTNode<'_>]) -> bool {
         match path.last() {
-            Some(ASTNode::Expr(expression)) => self.expression(expression),
+            Some(ASTNode::Expr(expression)) => {
+                self.expression(expression);
+                if let Expr::Dot(parts, ..) = expression {
+                    if !continues_index(path) {
+                        self.dot(&parts.lhs, &parts.rhs);
+                    }
+                }
+            }
             Some(ASTNode::Stmt(statement)) => self.statement(statement),
             _ => {}
         }
@@ -163,14 +202,27 @@ impl Linter<'_> {
         }
     }
 
+    /// Rhai would look for the image only when it comes to this place, and not find it.
+    fn visible(&mut self, name: &str, position: Position) {
+        if !PREDEFINED.contains(&name) {
+            return;
+        }
+        let within = |body: &&Body| body.span.0 <= position && position <= body.span.1;
+        let mut around = self.bodies.iter().filter(within).peekable();
+        if around.peek().is_some() && !around.any(|body| body.params.iter().any(|param| param == name)) {
+            let help = format!("a function sees its parameters only: pass `{name}` to it");
+            self.error(position, format!("there is no variable `{name}` here"), Some(help));
+        }
+    }
+
     fn expression(&mut self, expression: &Expr) {
         match expression {
             Expr::Custom(_, position) if !self.top_level.contains(position) => {
                 self.error(*position, format!("a `{RULE}` stands at the top level of a policy"), None);
             }
+            Expr::Variable(variable, _, position) => self.visible(&variable.1, *position),
             Expr::FnCall(call, position) => self.call(call, *position),
             Expr::MethodCall(call, position) => self.method(call, *position),
-            Expr::Dot(parts, ..) => self.dot(&parts.lhs, &parts.rhs),
             _ => {}
         }
     }
@@ -185,6 +237,10 @@ impl Linter<'_> {
             return;
         }
         if name == PARAM {
+            if self.file == FileKind::Module {
+                let help = format!("pass the value to the function, from a `{PARAM}` of the policy");
+                self.error(position, "a module has no parameters".to_owned(), Some(help));
+            }
             return;
         }
         if let Some(kind) = actions::kind_of(name) {
@@ -268,9 +324,8 @@ impl Linter<'_> {
     }
 
     fn fact(&mut self, name: &str, position: Position) {
-        let known = || {
-            FACTS.iter().map(|spec| spec.name.split_once('.').map_or(spec.name, |(group, _)| group))
-        };
+        let known =
+            || FACTS.iter().map(|spec| spec.name.split_once('.').map_or(spec.name, |(group, _)| group));
         if known().any(|fact| fact == name) {
             return;
         }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use rhai::{
-    Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState, ImmutableString,
-    Scope,
+    Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState,
+    ImmutableString, Scope,
 };
 
 use crate::fault::RhaiError;
@@ -86,8 +86,7 @@ impl Machine {
 
     /// The value of an expression; that of a block is its last expression or what it returns.
     pub(crate) fn eval(&mut self, engine: &Engine, expression: &Expr) -> Result<Dynamic, RhaiError> {
-        let mut context =
-            EvalContext::new(engine, &mut self.global, &mut self.caches, &mut self.scope, None);
+        let mut context = EvalContext::new(engine, &mut self.global, &mut self.caches, &mut self.scope, None);
         let result = context.eval_expression_tree(&Expression::from(expression));
         result.map(Dynamic::flatten).or_else(|error| match *error {
             EvalAltResult::Return(value, _) => Ok(value),
@@ -96,9 +95,13 @@ impl Machine {
     }
 
     /// What the policy's function `name` makes of the image.
-    pub(crate) fn call(&mut self, engine: &Engine, name: &str, argument: Dynamic) -> Result<Dynamic, RhaiError> {
-        let mut context =
-            EvalContext::new(engine, &mut self.global, &mut self.caches, &mut self.scope, None);
+    pub(crate) fn call(
+        &mut self,
+        engine: &Engine,
+        name: &str,
+        argument: Dynamic,
+    ) -> Result<Dynamic, RhaiError> {
+        let mut context = EvalContext::new(engine, &mut self.global, &mut self.caches, &mut self.scope, None);
         context.call_fn::<Dynamic>(name, (argument,))
     }
 }

@@ -37,7 +37,9 @@ pub(crate) struct ModuleText {
 /// Why a module cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FindModuleError {
-    #[error("`{0}` does not name a module: write a name below the policy directory, without `..`, without the ending")]
+    #[error(
+        "`{0}` does not name a module: write a name below the policy directory, without `..`, without the ending"
+    )]
     Name(String),
     #[error("`{0}` leads out of the policy directory")]
     Outside(String),
@@ -54,7 +56,9 @@ impl Modules {
         let module = match self {
             Self::Directory(root) => read(root, name)?,
             Self::Embedded(texts) => match texts.get(name) {
-                Some(text) => ModuleText { origin: format!("built-in {name}.{EXTENSION}"), text: text.clone() },
+                Some(text) => {
+                    ModuleText { origin: format!("built-in {name}.{EXTENSION}"), text: text.clone() }
+                }
                 None => {
                     let place = "the built-in policies".to_owned();
                     let problem = "have no module of that name".to_owned();
@@ -166,7 +170,8 @@ mod tests {
 
     #[test]
     fn a_module_may_be_as_large_as_the_limit_and_no_larger() {
-        let texts = BTreeMap::from([("fits".to_owned(), "x".repeat(100)), ("big".to_owned(), "x".repeat(101))]);
+        let texts =
+            BTreeMap::from([("fits".to_owned(), "x".repeat(100)), ("big".to_owned(), "x".repeat(101))]);
         let modules = Modules::Embedded(texts);
         assert!(find(&modules, "fits").is_ok());
         assert!(matches!(find(&modules, "big"), Err(FindModuleError::TooLarge { .. })));

@@ -153,16 +153,16 @@ fn mixed(symbol: &str, one: &Dynamic, other: &Dynamic) -> RhaiError {
             ": a duration has a unit, as in `90.days`"
         }
         (Kind::Number, Kind::Integer) | (Kind::Integer, Kind::Number) => {
-            ": write the number with decimals, as in `5.0`"
+            ": write a decimal number, as in `5.0`"
         }
         (Kind::Time, Kind::Duration) | (Kind::Duration, Kind::Time) => {
             ": `now - x` makes a duration of a time"
         }
         (Kind::Version, Kind::Text) | (Kind::Text, Kind::Version) => {
-            ": `version(\"1.2\")` makes a version of a text"
+            ": `version(\"1.2\")` makes a version of text"
         }
         (Kind::Time, Kind::Text) | (Kind::Text, Kind::Time) => {
-            ": `time(\"2026-01-01T00:00:00Z\")` makes a time of a text"
+            ": `time(\"2026-01-01T00:00:00Z\")` makes a time of text"
         }
         _ => "",
     };
@@ -173,7 +173,7 @@ fn mixed(symbol: &str, one: &Dynamic, other: &Dynamic) -> RhaiError {
 }
 
 fn overflow() -> RhaiError {
-    raise_value("the result is too large for an integer")
+    raise_value("the result is too large for a whole number")
 }
 
 fn calculate(
@@ -187,7 +187,7 @@ fn calculate(
         let remedy = match (symbol, left, right) {
             ("+", Kind::Text, _) | ("+", _, Kind::Text) => ": interpolate instead, as in `…${x}…`",
             (_, Kind::Number, Kind::Integer) | (_, Kind::Integer, Kind::Number) => {
-                ": write the number with decimals, as in `5.0`"
+                ": write a decimal number, as in `5.0`"
             }
             _ => "",
         };

@@ -65,13 +65,15 @@ impl ParamValue {
             (Self::Text(text), Kind::Version) => text.parse::<Version>().ok().map(Dynamic::from),
             (Self::List(items), Kind::List) => {
                 let sample = default.read_lock::<Array>()?.first().cloned();
-                let fit = |item: &Self| sample.as_ref().map_or_else(|| item.plain(), |sample| item.fitted(sample));
+                let fit =
+                    |item: &Self| sample.as_ref().map_or_else(|| item.plain(), |sample| item.fitted(sample));
                 Some(Dynamic::from_array(items.iter().map(fit).collect::<Option<Array>>()?))
             }
             (Self::Map(entries), Kind::Map) => {
                 let samples = default.read_lock::<Map>()?;
                 let fit = |(key, item): (&String, &Self)| {
-                    let fitted = samples.get(key.as_str()).map_or_else(|| item.plain(), |sample| item.fitted(sample));
+                    let fitted =
+                        samples.get(key.as_str()).map_or_else(|| item.plain(), |sample| item.fitted(sample));
                     Some((key.as_str().into(), fitted?))
                 };
                 Some(Dynamic::from_map(entries.iter().map(fit).collect::<Option<Map>>()?))

@@ -9,6 +9,7 @@ use amiwarden_core::{
 };
 use rhai::{Dynamic, Engine};
 
+use crate::EngineLimits;
 use crate::compile::{Compiled, Compiler, FAMILY};
 use crate::engine;
 use crate::family::{Families, OwnFamilies, place_own};
@@ -19,7 +20,6 @@ use crate::params::{ParamValue, Parameter};
 use crate::problem::{CompilePoliciesError, Problem, SourceView, place};
 use crate::program::{Program, Stopped, prepare};
 use crate::subject::{Reach, Subject};
-use crate::EngineLimits;
 
 /// The text of a policy.
 #[derive(Clone, Debug)]
@@ -205,13 +205,19 @@ fn family_name(value: Dynamic) -> Result<Option<String>, RhaiError> {
         return Ok(None);
     }
     value.into_string().map(Some).map_err(|kind| {
-        raise_type([], format!("`{FAMILY}` must return a text or `()`, not {}", crate::value::readable_type(kind)))
+        raise_type(
+            [],
+            format!("`{FAMILY}` must return text or `()`, not {}", crate::value::readable_type(kind)),
+        )
     })
 }
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Policy").field("name", self.name()).field("digest", &self.digest()).finish_non_exhaustive()
+        f.debug_struct("Policy")
+            .field("name", self.name())
+            .field("digest", &self.digest())
+            .finish_non_exhaustive()
     }
 }
 
@@ -287,7 +293,9 @@ impl<'a> Evaluator<'a> {
 /// The leading `//!` lines, without their marks.
 fn description(text: &str) -> String {
     let lines = text.lines().map(str::trim).skip_while(|line| line.is_empty());
-    let lines: Vec<&str> =
-        lines.map_while(|line| line.strip_prefix("//!")).map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    let lines: Vec<&str> = lines
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
     lines.join("\n").trim().to_owned()
 }

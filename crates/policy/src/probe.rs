@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use amiwarden_core::{
-    AccountId, BlockDevice, Cost, DeregistrationProtection, Duration, Fact, Facts, FamilyPlace, Image, ImageId,
-    ImageState, ImageUse, LaunchPermission, Lineage, Reading, Region, Scope, SnapshotId, Timestamp, UseKind,
+    AccountId, BlockDevice, Cost, DeregistrationProtection, Duration, Fact, Facts, FamilyPlace, Image,
+    ImageId, ImageState, ImageUse, LaunchPermission, Lineage, Reading, Region, Scope, SnapshotId, Timestamp,
+    UseKind,
 };
 
 const ACCOUNT: &str = "111122223333";

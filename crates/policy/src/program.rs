@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use amiwarden_core::{FailureKind, Facts, Proposal, RuleRef, Timestamp};
+use amiwarden_core::{Facts, FailureKind, Proposal, RuleRef, Timestamp};
 use rhai::{Array, Dynamic, Engine, Expr, Position};
 
+use crate::actions::Wished;
 use crate::family::Families;
 use crate::fault::{Certainty, Failure, RhaiError, Stop, interpret};
 use crate::machine::{IMAGE, Machine, NOW};
 use crate::subject::{Reach, Subject};
 use crate::value::Kind;
-use crate::actions::Wished;
 
 /// The parts of a policy's file that are evaluated.
 pub(crate) struct Program {
@@ -27,7 +27,10 @@ pub(crate) struct Program {
 /// One step of an evaluation.
 pub(crate) enum Step {
     /// A top-level variable that depends on the image.
-    Let { name: String, expression: Expr },
+    Let {
+        name: String,
+        expression: Expr,
+    },
     Rule(Rule),
 }
 
@@ -56,7 +59,8 @@ impl Program {
         for step in &self.steps {
             match step {
                 Step::Let { name, expression } => {
-                    let value = machine.eval(engine, expression).map_err(|error| self.stopped(&error, None))?;
+                    let value =
+                        machine.eval(engine, expression).map_err(|error| self.stopped(&error, None))?;
                     machine.define(name, value);
                 }
                 Step::Rule(rule) => {
@@ -101,7 +105,8 @@ impl Program {
                         note(&error);
                     }
                     let place = rule.body.start_position();
-                    let result = machine.eval(engine, &rule.body).and_then(|value| proposals(value, facts.now, place));
+                    let result =
+                        machine.eval(engine, &rule.body).and_then(|value| proposals(value, facts.now, place));
                     if let Err(error) = result {
                         note(&error);
                     }
@@ -109,6 +114,17 @@ impl Program {
             }
         }
         failures
+    }
+
+    /// Evaluates as for any image, and says only what failed.
+    pub(crate) fn try_in_order(&self, engine: &Engine, facts: &Arc<Facts>) -> Option<Failure> {
+        let mut machine = self.machine.fork();
+        let subject = Subject::new(Arc::clone(facts), Families::Configured, Reach::Everything);
+        prepare(&mut machine, subject, facts.now);
+        match self.decide(engine, &mut machine, facts.now) {
+            Err(Stopped { stop: Stop::Failed(failure), .. }) => Some(failure),
+            Ok(_) | Err(Stopped { stop: Stop::Suspended(_), .. }) => None,
+        }
     }
 
     pub(crate) fn stopped(&self, error: &RhaiError, rule: Option<usize>) -> Stopped {
@@ -131,7 +147,7 @@ fn holds(engine: &Engine, machine: &mut Machine, rule: &Rule) -> Result<bool, Rh
     answer.as_bool().map_err(|_| {
         let kind = Kind::of(&answer);
         let certainty = if kind == Kind::Absent { Certainty::PerImage } else { Certainty::Always };
-        let message = format!("a condition must be true or false, and this is {}", kind.name());
+        let message = format!("a condition must be a boolean, and this is {}", kind.name());
         crate::fault::raise_at(FailureKind::Type, certainty, message, rule.condition.start_position())
     })
 }
@@ -163,9 +179,11 @@ fn collect(
             let certainty = if kind == Kind::Absent { Certainty::PerImage } else { Certainty::Always };
             let message = match kind {
                 Kind::Absent => {
-                    "the block of this rule yields nothing: end it with an action, without a semicolon".to_owned()
+                    "the block of this rule yields nothing: it has to end with an action".to_owned()
                 }
-                kind => format!("the block of a rule yields an action or a list of actions, not {}", kind.name()),
+                kind => {
+                    format!("the block of a rule yields an action or a list of actions, not {}", kind.name())
+                }
             };
             Err(not_actions(message, certainty, place))
         }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use amiwarden_core::{Fact, FactReading, FailureKind, Facts, FamilyPlace};
+use amiwarden_core::{Fact, FactReading, Facts, FailureKind, FamilyPlace};
 use rhai::{Dynamic, Engine, ImmutableString};
 
 use crate::catalog::{FACTS, FactSpec, SHARED_WITH};
@@ -85,7 +85,11 @@ impl Subject {
 }
 
 fn tag_value(facts: &Facts, key: &str) -> Dynamic {
-    facts.image.tags.get(key).map_or(Dynamic::UNIT, |value| Dynamic::from(ImmutableString::from(value.as_str())))
+    facts
+        .image
+        .tags
+        .get(key)
+        .map_or(Dynamic::UNIT, |value| Dynamic::from(ImmutableString::from(value.as_str())))
 }
 
 /// Makes the facts readable in policies.
@@ -208,10 +212,9 @@ fn fact_reading(spec: &FactSpec, subject: &Subject) -> FactReading {
 
 fn tag_reading((key, question): &(String, TagQuestion), subject: &Subject) -> FactReading {
     match question {
-        TagQuestion::Value => FactReading {
-            name: format!("tag(\"{key}\")"),
-            value: describe(&tag_value(&subject.facts, key)),
-        },
+        TagQuestion::Value => {
+            FactReading { name: format!("tag(\"{key}\")"), value: describe(&tag_value(&subject.facts, key)) }
+        }
         TagQuestion::Presence => FactReading {
             name: format!("has_tag(\"{key}\")"),
             value: subject.facts.image.tags.contains_key(key).to_string(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
 use regex::{Regex, RegexBuilder};
+use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
 
 use crate::EngineLimits;
 use crate::fault::{RhaiError, raise_limit, raise_type, raise_value};
@@ -63,7 +63,7 @@ fn register_texts(engine: &mut Engine, bytes_max: usize) {
         Ok(text.replace(from, to))
     });
     engine.register_fn("to_int", |text: &str| {
-        text.trim().parse::<i64>().map_err(|_| raise_value(format!("`{text}` is not an integer")))
+        text.trim().parse::<i64>().map_err(|_| raise_value(format!("`{text}` is not a whole number")))
     });
     engine.register_fn("to_float", |text: &str| {
         let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
@@ -161,6 +161,6 @@ fn passes(context: &NativeCallContext, test: &FnPtr, item: &Dynamic) -> Result<b
     let answer = test.call_within_context::<Dynamic>(context, (item.clone(),))?;
     answer.as_bool().map_err(|_| {
         let kind = Kind::of(&answer).name();
-        raise_type([&answer], format!("the function must say true or false, not {kind}"))
+        raise_type([&answer], format!("the function must give a boolean, not {kind}"))
     })
 }

@@ -57,11 +57,11 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Absent => "()",
-            Self::Truth => "true or false",
-            Self::Integer => "an integer",
-            Self::Number => "a number with decimals",
+            Self::Truth => "a boolean",
+            Self::Integer => "a whole number",
+            Self::Number => "a decimal number",
             Self::Character => "a character",
-            Self::Text => "a text",
+            Self::Text => "text",
             Self::List => "a list",
             Self::Map => "a map",
             Self::Duration => "a duration",

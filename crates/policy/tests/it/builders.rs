@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use amiwarden_core::{
-    BlockDevice, Cost, DeregistrationProtection, Duration, Evaluation, Fact, Facts, FailureKind, FamilyPlace, Image,
-    ImageId, ImageState, ImageUse, LaunchPermission, Lineage, Opinion, PolicyFailure, PolicyName, Proposal,
-    Reading, Region, Scope, SnapshotId, Timestamp, UseKind, Verdict, Wish,
+    BlockDevice, Cost, DeregistrationProtection, Duration, Evaluation, Fact, Facts, FailureKind, FamilyPlace,
+    Image, ImageId, ImageState, ImageUse, LaunchPermission, Lineage, Opinion, PolicyFailure, PolicyName,
+    Proposal, Reading, Region, Scope, SnapshotId, Timestamp, UseKind, Verdict, Wish,
 };
 use amiwarden_policy::{
     CompilePoliciesError, EngineLimits, Modules, ParamValue, Policy, PolicySet, PolicySource,
