@@ -11,7 +11,7 @@ use crate::report::Format;
 /// Policy-driven hygiene for Amazon Machine Images.
 ///
 /// Without --enforce nothing is changed: images are listed, policies evaluated, and every change that they ask
-/// for is rehearsed with EC2's DryRun. `amiwarden run --sandbox` shows it on a simulated account.
+/// for is rehearsed with EC2's dry run. `amiwarden run --sandbox` shows it on a simulated account.
 #[derive(Debug, Parser)]
 #[command(name = "amiwarden", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -59,7 +59,7 @@ pub(crate) struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Evaluate the policies, rehearse every change with DryRun and report; with --enforce carry it out
+    /// Evaluate the policies, rehearse every change as a dry run and report; with --enforce carry it out
     Run(RunArgs),
     /// Evaluate the policies and make a plan; send nothing but reads
     Plan(PlanArgs),

@@ -102,7 +102,8 @@ fn event_words(kind: &ImageEventKind) -> String {
                 report.outcome.detail().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
             let mut words = format!("change {intent_id} is {}{detail}", report.outcome);
             for snapshot in &report.snapshots {
-                words += &format!("; {} {}", snapshot.snapshot_id, snapshot.return_code);
+                // Writing to a String cannot fail.
+                let _ = write!(words, "; {} {}", snapshot.snapshot_id, snapshot.return_code);
             }
             words
         }
@@ -116,9 +117,9 @@ fn record_words(record: &DecisionRecord) -> String {
             (Some(kind), standing) => format!("{kind} {}", standing.as_str()),
             (None, standing) => standing.as_str().to_owned(),
         };
-        words += &format!(" - {}", plain(&entry.reason));
+        let _ = write!(words, " - {}", plain(&entry.reason));
         if let (Some(policy), Some(rule)) = (&entry.policy, &entry.rule) {
-            words += &format!(" ({policy}, rule \"{}\", line {})", rule.name, rule.line);
+            let _ = write!(words, " ({policy}, rule \"{}\", line {})", rule.name, rule.line);
         }
         words
     });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use amiwarden_core::PolicyName;
+use amiwarden_core::{Mode, PolicyName};
 use amiwarden_policy::{EngineLimits, Modules, Policy, PolicySet, PolicySource};
 use anyhow::{Context, anyhow};
 use serde_json::json;
@@ -69,28 +69,29 @@ fn say_checked(set: &PolicySet) {
 }
 
 fn as_text(rules: &Rules) -> String {
-    let mut text = String::new();
-    for policy in rules.book.policies.policies() {
-        text += &format!(
-            "{} ({}, {})\n  {}\n",
-            policy.name(),
-            policy.origin(),
-            rules.config.mode_of(policy.name()).as_str(),
-            policy.description().replace('\n', "\n  "),
-        );
-        for parameter in policy.parameters() {
-            text += &format!("  param {} = {}", parameter.name, parameter.value);
-            if parameter.value != parameter.default {
-                text += &format!("  (default {})", parameter.default);
-            }
-            text.push('\n');
-        }
-        for rule in policy.rules() {
-            text += &format!("  rule \"{}\" (line {})\n", rule.name, rule.line);
-        }
-        text.push('\n');
-    }
-    text
+    let policies = rules.book.policies.policies().iter();
+    policies.map(|policy| one_as_text(policy, mode(rules, policy))).collect::<Vec<_>>().join("\n")
+}
+
+fn one_as_text(policy: &Policy, mode: Mode) -> String {
+    let mut lines = vec![format!("{} ({}, {})", policy.name(), policy.origin(), mode.as_str())];
+    lines.extend(policy.description().lines().map(|line| format!("  {line}")));
+    lines.extend(policy.parameters().iter().map(|parameter| {
+        let default = if parameter.value == parameter.default {
+            String::new()
+        } else {
+            format!("  (default {})", parameter.default)
+        };
+        format!("  param {} = {}{default}", parameter.name, parameter.value)
+    }));
+    lines.extend(policy.rules().iter().map(|rule| format!("  rule \"{}\" (line {})", rule.name, rule.line)));
+    lines.join("\n") + "\n"
+}
+
+/// What a run with this configuration would do with the policy's steps: the stricter of both modes.
+fn mode(rules: &Rules, policy: &Policy) -> Mode {
+    let own = rules.settings.get(policy.name()).map_or(Mode::Observe, |settings| settings.mode);
+    own.min(rules.config.mode)
 }
 
 fn as_json(rules: &Rules) -> Result<String, Failure> {
@@ -98,7 +99,7 @@ fn as_json(rules: &Rules) -> Result<String, Failure> {
         json!({
             "name": policy.name(),
             "origin": policy.origin(),
-            "mode": rules.config.mode_of(policy.name()),
+            "mode": mode(rules, policy),
             "description": policy.description(),
             "digest": policy.digest(),
             "params": policy.parameters().iter().map(|parameter| json!({

@@ -1,7 +1,5 @@
 //! The two streams, and the person who may sit at the other end.
 
-#![expect(clippy::print_stderr, reason = "this is where everything that is no report is printed")]
-
 use std::io::{self, IsTerminal, Write};
 
 use anstream::eprintln;

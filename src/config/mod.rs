@@ -22,6 +22,7 @@ mod validate;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use amiwarden_core::{FamilyRule, Limits, LimitsOverride, Mode, PolicyName, PolicySettings, Region};
@@ -180,7 +181,11 @@ impl Config {
     pub fn digest(&self) -> String {
         // The debug form shows every field and quotes every text.
         let digest = Sha256::digest(format!("{self:?}"));
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 
     /// Complains about every `[[policy]]` that is about none of the policies that there are.

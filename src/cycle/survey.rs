@@ -58,7 +58,7 @@ pub(crate) async fn ask_policies<R: CloudReader>(
         let open: Vec<ImageId> = facts.keys().filter(|id| !answered.contains_key(*id)).cloned().collect();
         let round = {
             let (facts, rules) = (Arc::clone(&facts), Arc::clone(rules));
-            tokio::task::spawn_blocking(move || evaluate(&rules, &facts, open)).await?
+            tokio::task::spawn_blocking(move || evaluate(&rules, &facts, &open)).await?
         };
         answered.extend(round.answered);
         if round.needs.is_empty() {
@@ -83,7 +83,7 @@ struct Round {
 }
 
 /// Evaluates policy by policy, so that each one's engine stays warm over all images.
-fn evaluate(rules: &RuleBook, facts: &BTreeMap<ImageId, Arc<Facts>>, open: Vec<ImageId>) -> Round {
+fn evaluate(rules: &RuleBook, facts: &BTreeMap<ImageId, Arc<Facts>>, open: &[ImageId]) -> Round {
     let mut verdicts: BTreeMap<ImageId, Vec<Verdict>> =
         open.iter().map(|id| (id.clone(), Vec::new())).collect();
     let mut suspended: BTreeSet<(Need, ImageId)> = BTreeSet::new();

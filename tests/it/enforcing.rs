@@ -61,7 +61,7 @@ fn disable_tags_then_disables_and_saves_who_could_launch() {
 #[test]
 fn p1_every_change_has_an_intent_and_an_outcome() {
     let (account, place) = scene(
-        &rule(r##"[tag(#{Seen: "yes"}, "seen"), disable("old")]"##),
+        &rule(r#"[tag(#{Seen: "yes"}, "seen"), disable("old")]"#),
         r#"[{"name": "web-1", "created": "-100d"}, {"name": "web-2", "created": "-90d"}]"#,
     );
     enforce(&place);
