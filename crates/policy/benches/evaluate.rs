@@ -74,7 +74,7 @@ fn account() -> BTreeMap<ImageId, Arc<Facts>> {
 fn image(number: u32, scope: &Scope, now: Timestamp) -> Image {
     let age_days = i64::from(number % 400);
     let mut tags = BTreeMap::from([("Env".to_owned(), "dev".to_owned())]);
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         tags.insert("Owner".to_owned(), "web".to_owned());
     }
     Image {
@@ -97,7 +97,7 @@ fn image(number: u32, scope: &Scope, now: Timestamp) -> Image {
         root_device_type: Some("ebs".to_owned()),
         boot_mode: None,
         tpm_support: None,
-        imds_support: (number % 2 == 0).then(|| "v2.0".to_owned()),
+        imds_support: number.is_multiple_of(2).then(|| "v2.0".to_owned()),
         ena_support: Some(true),
         sriov_net_support: None,
         hypervisor: Some("xen".to_owned()),

@@ -54,12 +54,12 @@ const fn fetched(
 /// Every fact. `tag("k")` and `has_tag("k")` take a key and stand beside them.
 pub(crate) const FACTS: &[FactSpec] = &[
     listed("id", "text", |image| text(image.facts.image.id.as_str())),
-    listed("name", "text or `()`", |image| optional(&image.facts.image.name)),
-    listed("description", "text or `()`", |image| optional(&image.facts.image.description)),
+    listed("name", "text or `()`", |image| optional(image.facts.image.name.as_ref())),
+    listed("description", "text or `()`", |image| optional(image.facts.image.description.as_ref())),
     listed("account", "text", |image| text(image.facts.scope.account.as_str())),
     listed("region", "text", |image| text(image.facts.scope.region.as_str())),
-    listed("location", "text or `()`", |image| optional(&image.facts.image.location)),
-    listed("owner_alias", "text or `()`", |image| optional(&image.facts.image.owner_alias)),
+    listed("location", "text or `()`", |image| optional(image.facts.image.location.as_ref())),
+    listed("owner_alias", "text or `()`", |image| optional(image.facts.image.owner_alias.as_ref())),
     listed("family", "text or `()`", |image| {
         image.family_place().map(|place| place.map_or(Dynamic::UNIT, |place| dynamic_text(&place.name)))
     }),
@@ -71,11 +71,13 @@ pub(crate) const FACTS: &[FactSpec] = &[
     }),
     listed("created_at", "time", |image| image.facts.created_at.map(|at| Dynamic::from(*at))),
     listed("age", "duration", |image| image.facts.age.map(|age| Dynamic::from(*age))),
-    listed("deprecated_at", "time or `()`", |image| image.facts.deprecated_at.map(optional_time)),
+    listed("deprecated_at", "time or `()`", |image| image.facts.deprecated_at.map(|at| optional_time(*at))),
     listed("is_deprecated", "boolean", |image| truth(&image.facts.is_deprecated)),
-    listed("last_launched_at", "time or `()`", |image| image.facts.last_launched_at.map(optional_time)),
+    listed("last_launched_at", "time or `()`", |image| {
+        image.facts.last_launched_at.map(|at| optional_time(*at))
+    }),
     listed("unused_for", "duration", |image| image.facts.unused_for.map(|length| Dynamic::from(*length))),
-    listed("disabled_at", "time or `()`", |image| image.facts.disabled_at.map(optional_time)),
+    listed("disabled_at", "time or `()`", |image| image.facts.disabled_at.map(|at| optional_time(*at))),
     listed("disabled_for", "duration or `()`", |image| {
         image.facts.disabled_for.map(|length| length.map_or(Dynamic::UNIT, Dynamic::from))
     }),
@@ -123,19 +125,21 @@ pub(crate) const FACTS: &[FactSpec] = &[
         let tags: Map = tags.map(|(key, value)| (key.as_str().into(), dynamic_text(value))).collect();
         Fact::Known(Dynamic::from_map(tags))
     }),
-    listed("architecture", "text or `()`", |image| optional(&image.facts.image.architecture)),
-    listed("platform", "text or `()`", |image| optional(&image.facts.image.platform)),
-    listed("virtualization", "text or `()`", |image| optional(&image.facts.image.virtualization)),
-    listed("root_device_type", "text or `()`", |image| optional(&image.facts.image.root_device_type)),
-    listed("boot_mode", "text or `()`", |image| optional(&image.facts.image.boot_mode)),
-    listed("tpm_support", "text or `()`", |image| optional(&image.facts.image.tpm_support)),
-    listed("imds_support", "text or `()`", |image| optional(&image.facts.image.imds_support)),
+    listed("architecture", "text or `()`", |image| optional(image.facts.image.architecture.as_ref())),
+    listed("platform", "text or `()`", |image| optional(image.facts.image.platform.as_ref())),
+    listed("virtualization", "text or `()`", |image| optional(image.facts.image.virtualization.as_ref())),
+    listed("root_device_type", "text or `()`", |image| optional(image.facts.image.root_device_type.as_ref())),
+    listed("boot_mode", "text or `()`", |image| optional(image.facts.image.boot_mode.as_ref())),
+    listed("tpm_support", "text or `()`", |image| optional(image.facts.image.tpm_support.as_ref())),
+    listed("imds_support", "text or `()`", |image| optional(image.facts.image.imds_support.as_ref())),
     listed("ena_support", "boolean or `()`", |image| {
         Fact::Known(image.facts.image.ena_support.map_or(Dynamic::UNIT, Dynamic::from))
     }),
-    listed("sriov_net_support", "text or `()`", |image| optional(&image.facts.image.sriov_net_support)),
-    listed("hypervisor", "text or `()`", |image| optional(&image.facts.image.hypervisor)),
-    listed("image_type", "text or `()`", |image| optional(&image.facts.image.image_type)),
+    listed("sriov_net_support", "text or `()`", |image| {
+        optional(image.facts.image.sriov_net_support.as_ref())
+    }),
+    listed("hypervisor", "text or `()`", |image| optional(image.facts.image.hypervisor.as_ref())),
+    listed("image_type", "text or `()`", |image| optional(image.facts.image.image_type.as_ref())),
     listed("snapshots", "list of text", |image| {
         texts(image.facts.image.snapshots().map(amiwarden_core::SnapshotId::as_str))
     }),
@@ -150,8 +154,8 @@ pub(crate) const FACTS: &[FactSpec] = &[
         let source = &lineage(image).image;
         Fact::Known(source.as_ref().map_or(Dynamic::UNIT, |id| dynamic_text(id.as_str())))
     }),
-    listed("source_region", "text or `()`", |image| optional(&lineage(image).region)),
-    listed("source_instance_id", "text or `()`", |image| optional(&lineage(image).instance)),
+    listed("source_region", "text or `()`", |image| optional(lineage(image).region.as_ref())),
+    listed("source_instance_id", "text or `()`", |image| optional(lineage(image).instance.as_ref())),
     listed("product_codes", "list of text", |image| {
         texts(image.facts.image.product_codes.iter().map(String::as_str))
     }),
@@ -173,8 +177,8 @@ fn text(text: &str) -> Fact<Dynamic> {
     Fact::Known(dynamic_text(text))
 }
 
-fn optional(text: &Option<String>) -> Fact<Dynamic> {
-    Fact::Known(text.as_deref().map_or(Dynamic::UNIT, dynamic_text))
+fn optional(text: Option<&String>) -> Fact<Dynamic> {
+    Fact::Known(text.map_or(Dynamic::UNIT, |text| dynamic_text(text.as_str())))
 }
 
 fn texts<'a>(items: impl Iterator<Item = &'a str>) -> Fact<Dynamic> {
@@ -185,7 +189,7 @@ fn truth(fact: &Fact<bool>) -> Fact<Dynamic> {
     fact.map(|truth| Dynamic::from(*truth))
 }
 
-fn optional_time(at: &Option<Timestamp>) -> Dynamic {
+fn optional_time(at: Option<Timestamp>) -> Dynamic {
     at.map_or(Dynamic::UNIT, Dynamic::from)
 }
 

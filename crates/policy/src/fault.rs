@@ -117,12 +117,9 @@ fn locate<'a>(error: &'a EvalAltResult, file: &str) -> (&'a EvalAltResult, Optio
     let mut current = error;
     let mut module: Option<&'a str> = None;
     let mut position = Position::NONE;
-    loop {
-        let (inner, source) = match current {
-            EvalAltResult::ErrorInFunctionCall(_, source, inner, _) => (inner, source.as_str()),
-            EvalAltResult::ErrorInModule(source, inner, _) => (inner, source.as_str()),
-            _ => break,
-        };
+    while let EvalAltResult::ErrorInFunctionCall(_, source, inner, _)
+    | EvalAltResult::ErrorInModule(source, inner, _) = current
+    {
         if module.is_none() && !current.position().is_none() {
             position = current.position();
         }

@@ -9,6 +9,8 @@
 //! Deliberately absent: tokio, AWS, the clock (save for the deadline of an evaluation), and any way for a policy to
 //! reach outside of the facts that it is given. Modules are read while policies load, and never later.
 
+#![expect(clippy::unnecessary_box_returns, reason = "Rhai's own functions take and give its error boxed")]
+
 mod actions;
 mod catalog;
 mod compile;

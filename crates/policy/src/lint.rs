@@ -156,10 +156,10 @@ impl Linter<'_> {
         match path.last() {
             Some(ASTNode::Expr(expression)) => {
                 self.expression(expression);
-                if let Expr::Dot(parts, ..) = expression {
-                    if !continues_index(path) {
-                        self.dot(&parts.lhs, &parts.rhs);
-                    }
+                if let Expr::Dot(parts, ..) = expression
+                    && !continues_index(path)
+                {
+                    self.dot(&parts.lhs, &parts.rhs);
                 }
             }
             Some(ASTNode::Stmt(statement)) => self.statement(statement),
@@ -178,10 +178,10 @@ impl Linter<'_> {
                 }
             }
             Stmt::Assignment(parts) => {
-                if let Expr::Variable(variable, _, position) = &parts.1.lhs {
-                    if PREDEFINED.contains(&variable.1.as_str()) {
-                        self.error(*position, format!("`{}` cannot be changed", variable.1), None);
-                    }
+                if let Expr::Variable(variable, _, position) = &parts.1.lhs
+                    && PREDEFINED.contains(&variable.1.as_str())
+                {
+                    self.error(*position, format!("`{}` cannot be changed", variable.1), None);
                 }
             }
             Stmt::FnCall(call, position) => self.call(call, *position),

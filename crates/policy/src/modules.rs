@@ -55,16 +55,14 @@ impl Modules {
         check_name(name)?;
         let module = match self {
             Self::Directory(root) => read(root, name)?,
-            Self::Embedded(texts) => match texts.get(name) {
-                Some(text) => {
-                    ModuleText { origin: format!("built-in {name}.{EXTENSION}"), text: text.clone() }
-                }
-                None => {
+            Self::Embedded(texts) => {
+                let Some(text) = texts.get(name) else {
                     let place = "the built-in policies".to_owned();
                     let problem = "have no module of that name".to_owned();
                     return Err(FindModuleError::Missing { name: name.to_owned(), place, problem });
-                }
-            },
+                };
+                ModuleText { origin: format!("built-in {name}.{EXTENSION}"), text: text.clone() }
+            }
         };
         if module.text.len() > bytes_max {
             return Err(FindModuleError::TooLarge { name: name.to_owned(), bytes_max });

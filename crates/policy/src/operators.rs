@@ -4,6 +4,8 @@
 //! it would take an image with an unknown date for an old one. Here such a comparison is an error with a place.
 //! Only `==` and `!=` take `()`, which is how a policy asks whether something is there.
 
+use std::cmp::Ordering;
+
 use amiwarden_core::{Duration, FailureKind, Timestamp};
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
@@ -12,12 +14,11 @@ use crate::fault::{Certainty, RhaiError, raise, raise_limit, raise_type, raise_v
 use crate::value::Kind;
 use crate::version::Version;
 
-const ORDERINGS: [(&str, fn(std::cmp::Ordering) -> bool); 4] = [
-    ("<", std::cmp::Ordering::is_lt),
-    ("<=", std::cmp::Ordering::is_le),
-    (">", std::cmp::Ordering::is_gt),
-    (">=", std::cmp::Ordering::is_ge),
-];
+/// Whether an order of two values is what the operator asks for.
+type Holds = fn(Ordering) -> bool;
+
+const ORDERINGS: [(&str, Holds); 4] =
+    [("<", Ordering::is_lt), ("<=", Ordering::is_le), (">", Ordering::is_gt), (">=", Ordering::is_ge)];
 
 const ARITHMETIC: [(&str, &str); 6] =
     [("+", "+="), ("-", "-="), ("*", "*="), ("/", "/="), ("%", "%="), ("**", "**=")];
@@ -117,7 +118,7 @@ fn equal_maps(one: &Dynamic, other: &Dynamic) -> Result<bool, RhaiError> {
     Ok(true)
 }
 
-fn order(symbol: &str, one: &Dynamic, other: &Dynamic) -> Result<std::cmp::Ordering, RhaiError> {
+fn order(symbol: &str, one: &Dynamic, other: &Dynamic) -> Result<Ordering, RhaiError> {
     let ordering = match Kind::of(one) {
         Kind::Duration => compare::<Duration>(one, other),
         Kind::Integer => compare::<i64>(one, other),
@@ -138,7 +139,7 @@ fn order(symbol: &str, one: &Dynamic, other: &Dynamic) -> Result<std::cmp::Order
     ordering.ok_or_else(|| mixed(symbol, one, other))
 }
 
-fn compare<T: PartialOrd + Clone + 'static>(one: &Dynamic, other: &Dynamic) -> Option<std::cmp::Ordering> {
+fn compare<T: PartialOrd + Clone + 'static>(one: &Dynamic, other: &Dynamic) -> Option<Ordering> {
     one.read_lock::<T>()?.partial_cmp(&*other.read_lock::<T>()?)
 }
 

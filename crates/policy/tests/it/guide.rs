@@ -46,7 +46,7 @@ fn every_fact_stands_in_the_guide_with_its_type_and_its_cost() {
         match info.need {
             Some(Need::LaunchPermissions) => assert!(costs.contains("call"), "{row}"),
             Some(Need::Snapshots | Need::Usage) => {
-                assert!(costs.contains("account and Region") || costs.contains("calls"), "{row}")
+                assert!(costs.contains("account and Region") || costs.contains("calls"), "{row}");
             }
             None => {}
         }
