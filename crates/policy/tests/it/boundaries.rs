@@ -133,7 +133,7 @@ fn files_and_functions_are_limited() {
     let refusal = limited(&padded(201), &limits).unwrap_err().to_string();
     assert!(refusal.contains("the file is larger than 200 bytes"), "{refusal}");
     let functions =
-        |count: usize| (0..count).fold(rule.to_owned(), |text, n| text + &format!("\nfn f{n}() {{ }}"));
+        |count: usize| (0..count).fold(rule.to_owned(), |text, n| format!("{text}\nfn f{n}() {{ }}"));
     assert!(limited(&functions(2), &limits).is_ok());
     assert!(limited(&functions(3), &limits).is_err());
 }
