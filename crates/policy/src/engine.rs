@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rhai::{Dynamic, Engine, EvalAltResult, Expression, OptimizationLevel, ParseError, Position, Token};
 
 use crate::EngineLimits;
-use crate::fault::DeadlinePassed;
+use crate::fault::Exhausted;
 use crate::modules::Library;
 use crate::{actions, operators, subject, texts, times};
 
@@ -44,13 +44,27 @@ pub(crate) const DISABLED: [&str; 18] = [
 
 const IS_SHARED: &str = "is_shared";
 
-/// The progress callback looks at the clock once in so many steps. Each step is bounded by the limits on values,
-/// so this is well below a millisecond.
-const CLOCK_EVERY: u64 = 64;
+/// The clock is looked at once in so many steps. Each step is bounded by the limits on values, so the deadline is
+/// missed by milliseconds at most.
+const CLOCK_EVERY: u64 = 32;
 
 thread_local! {
-    /// When the evaluation that runs on this thread has to be done. An evaluation never leaves its thread.
-    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// What the evaluation that runs on this thread has used. An evaluation never leaves its thread.
+    ///
+    /// Rhai counts steps, too, but it forgets those of a closure when the closure returns.
+    static SPENT: Cell<Spent> = const { Cell::new(Spent { steps: 0, deadline: None }) };
+}
+
+#[derive(Clone, Copy)]
+struct Spent {
+    steps: u64,
+    /// Set at the first look at the clock: most evaluations are over before that and never pay for it.
+    deadline: Option<Instant>,
+}
+
+/// Gives the next evaluation on this thread its whole budget.
+pub(crate) fn renew_budget() {
+    SPENT.set(Spent { steps: 0, deadline: None });
 }
 
 /// The engine that all policies of a set share.
@@ -94,8 +108,8 @@ fn harden(engine: &mut Engine, limits: &EngineLimits) {
         .on_print(|_| {})
         .on_debug(|_, _, _| {});
     free_is_shared(engine);
-    let allowed = limits.deadline;
-    engine.on_progress(move |operations| over_time(operations, allowed));
+    let (steps_max, allowed) = (limits.operations_max, limits.deadline);
+    engine.on_progress(move |_| spend(steps_max, allowed).map(Dynamic::from));
 }
 
 /// Rhai keeps `is_shared` for itself, to ask about its own variables; here it is a fact of an image.
@@ -110,16 +124,19 @@ fn free_is_shared(engine: &mut Engine) {
     });
 }
 
-/// Whether the evaluation has run out of time. It starts the clock itself, at its first look: most evaluations are
-/// over before that and never pay for reading it.
-fn over_time(operations: u64, allowed: Duration) -> Option<Dynamic> {
-    if !operations.is_multiple_of(CLOCK_EVERY) {
+/// Counts a step, and says which limit it was that stops the evaluation.
+fn spend(steps_max: u64, allowed: Duration) -> Option<Exhausted> {
+    let Spent { steps, deadline } = SPENT.get();
+    let steps = steps + 1;
+    if steps > steps_max {
+        return Some(Exhausted::Steps);
+    }
+    if !steps.is_multiple_of(CLOCK_EVERY) {
+        SPENT.set(Spent { steps, deadline });
         return None;
     }
     let now = Instant::now();
-    if operations == CLOCK_EVERY {
-        DEADLINE.set(now.checked_add(allowed));
-        return None;
-    }
-    DEADLINE.get().is_some_and(|deadline| now > deadline).then(|| Dynamic::from(DeadlinePassed))
+    let deadline = deadline.or_else(|| now.checked_add(allowed));
+    SPENT.set(Spent { steps, deadline });
+    deadline.is_some_and(|deadline| now > deadline).then_some(Exhausted::Time)
 }

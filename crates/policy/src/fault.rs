@@ -46,9 +46,14 @@ pub(crate) struct Failure {
     pub(crate) certainty: Certainty,
 }
 
-/// Raised where the deadline has passed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DeadlinePassed;
+/// Why an evaluation is stopped from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exhausted {
+    Steps,
+    Time,
+}
+
+const TOO_MUCH: &str = "it computes too much for one image";
 
 pub(crate) fn raise(kind: FailureKind, certainty: Certainty, message: impl Into<String>) -> RhaiError {
     let fault = Fault { kind, message: message.into(), certainty };
@@ -148,7 +153,12 @@ fn explain(error: &EvalAltResult) -> Stop {
             if let Some(need) = token.read_lock::<Need>() {
                 return Stop::Suspended(*need);
             }
-            per_image(Limit, "it took too long: the time limit for one image has passed".to_owned())
+            let exhausted = token.read_lock::<Exhausted>().map(|exhausted| *exhausted);
+            let message = match exhausted {
+                Some(Exhausted::Steps) => TOO_MUCH,
+                Some(Exhausted::Time) | None => "it took too long: the time limit for one image has passed",
+            };
+            per_image(Limit, message.to_owned())
         }
         E::ErrorRuntime(token, _) => match token.read_lock::<Fault>() {
             Some(fault) => failed(fault.kind, fault.certainty, fault.message.clone()),
@@ -189,7 +199,12 @@ fn explain(error: &EvalAltResult) -> Stop {
         E::ErrorNonPureMethodCallOnConstant(name, _) => {
             always(Script, format!("`{name}` would change a value that holds for every image: copy it first"))
         }
-        E::ErrorTooManyOperations(_) => per_image(Limit, "it computes too much for one image".to_owned()),
+        E::ErrorDataRace(..) => {
+            let message =
+                "a closure uses the list that it is called on: give it a copy (`let copy = list + [];`)";
+            always(Script, message.to_owned())
+        }
+        E::ErrorTooManyOperations(_) => per_image(Limit, TOO_MUCH.to_owned()),
         E::ErrorStackOverflow(_) => per_image(Limit, "functions call each other too deeply".to_owned()),
         E::ErrorTooManyVariables(_) => per_image(Limit, "too many variables".to_owned()),
         E::ErrorTooManyModules(_) => always(Limit, "too many imports".to_owned()),

@@ -156,10 +156,11 @@ impl Linter<'_> {
         match path.last() {
             Some(ASTNode::Expr(expression)) => {
                 self.expression(expression);
-                if let Expr::Dot(parts, ..) = expression
-                    && !continues_index(path)
-                {
-                    self.dot(&parts.lhs, &parts.rhs);
+                if let Expr::Dot(parts, ..) = expression {
+                    self.hidden_tag(&parts.lhs, &parts.rhs);
+                    if !continues_index(path) {
+                        self.dot(&parts.lhs, &parts.rhs);
+                    }
                 }
             }
             Some(ASTNode::Stmt(statement)) => self.statement(statement),
@@ -320,6 +321,21 @@ impl Linter<'_> {
                 self.unit(property.2.as_str(), *position);
             }
             _ => {}
+        }
+    }
+
+    /// `image.tag("k")` asks for a tag, but `#{…}.tag("why")` sets some: what is not plainly the image counts.
+    fn hidden_tag(&mut self, receiver: &Expr, rest: &Expr) {
+        let method = match rest {
+            Expr::Dot(parts, ..) | Expr::Index(parts, ..) => &parts.lhs,
+            other => other,
+        };
+        let image = matches!(receiver, Expr::Variable(variable, ..) if variable.1 == IMAGE);
+        if let Expr::MethodCall(call, _) = method
+            && call.name == ActionKind::Tag.as_str()
+            && !image
+        {
+            self.findings.actions.insert(ActionKind::Tag);
         }
     }
 

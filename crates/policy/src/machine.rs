@@ -11,6 +11,7 @@ use rhai::{
     ImmutableString, Scope,
 };
 
+use crate::engine::renew_budget;
 use crate::fault::RhaiError;
 use crate::modules::SharedModule;
 
@@ -77,6 +78,7 @@ impl Machine {
     pub(crate) fn rewind(&mut self, mark: usize) {
         self.scope.rewind(mark);
         self.global.num_operations = 0;
+        renew_budget();
     }
 
     /// The predefined variable of that name.

@@ -187,6 +187,7 @@ impl Policy {
         match stopped.stop {
             Stop::Failed(failure) => {
                 let (line, column) = place(failure.position);
+                let line = line.or(rule.as_ref().map(|rule| rule.line));
                 PolicyFailure { kind: failure.kind, message: failure.message, line, column, rule }
             }
             Stop::Suspended(need) => PolicyFailure {

@@ -31,14 +31,26 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// Asked twice for each comparison, hence the order: the kinds that policies compare most come first.
     pub(crate) fn of(value: &Dynamic) -> Self {
         let id = value.type_id();
+        if id == TypeId::of::<Duration>() {
+            Self::Duration
+        } else if id == TypeId::of::<i64>() {
+            Self::Integer
+        } else if id == TypeId::of::<ImmutableString>() {
+            Self::Text
+        } else if id == TypeId::of::<()>() {
+            Self::Absent
+        } else if id == TypeId::of::<bool>() {
+            Self::Truth
+        } else {
+            Self::rarer(id)
+        }
+    }
+
+    fn rarer(id: TypeId) -> Self {
         let kinds = [
-            (TypeId::of::<Duration>(), Self::Duration),
-            (TypeId::of::<i64>(), Self::Integer),
-            (TypeId::of::<ImmutableString>(), Self::Text),
-            (TypeId::of::<()>(), Self::Absent),
-            (TypeId::of::<bool>(), Self::Truth),
             (TypeId::of::<f64>(), Self::Number),
             (TypeId::of::<Timestamp>(), Self::Time),
             (TypeId::of::<Version>(), Self::Version),
@@ -94,6 +106,12 @@ pub(crate) fn readable_type(name: &str) -> String {
 
 /// The value as interpolation prints it.
 pub(crate) fn describe(value: &Dynamic) -> String {
+    if let Ok(truth) = value.as_bool() {
+        return if truth { "true" } else { "false" }.to_owned();
+    }
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return text.to_string();
+    }
     let mut text = String::new();
     write_value(&mut text, value);
     text
@@ -103,7 +121,7 @@ fn write_value(text: &mut String, value: &Dynamic) {
     // Writing to a `String` cannot fail.
     let _ = match Kind::of(value) {
         Kind::Absent => write!(text, "()"),
-        Kind::Duration => write!(text, "{}", value.clone().cast::<Duration>()),
+        Kind::Duration => value.read_lock::<Duration>().map_or(Ok(()), |length| write!(text, "{}", *length)),
         Kind::Time => write!(text, "{}", value.clone().cast::<Timestamp>()),
         Kind::Version => write!(text, "{}", value.clone().cast::<Version>()),
         Kind::Image => write!(text, "the image"),

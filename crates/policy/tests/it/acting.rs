@@ -148,5 +148,8 @@ fn the_text_alone_tells_which_actions_it_could_ask_for() {
     );
     check(&format!("rule \"r\" {never} {{ return disable(\"x\"); }}"), &[ActionKind::Disable]);
     check(&format!("rule \"r\" {never} {{ keep(`${{disable(\"x\")}}`) }}"), &[ActionKind::Disable]);
+    check(&format!("rule \"r\" {never} {{ #{{a: \"b\"}}.tag(\"x\") }}"), &[ActionKind::Tag]);
+    check(&format!("rule \"r\" {never} {{ let m = #{{a: #{{}}}}; m.a.tag(\"x\") }}"), &[ActionKind::Tag]);
+    check(&format!("rule \"r\" {never} {{ keep(image.tag(\"x\")) }}"), &[]);
     check("let a = disable(\"x\");\nrule \"r\" when image.is_public { a }", &[ActionKind::Disable]);
 }

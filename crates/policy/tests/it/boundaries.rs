@@ -64,6 +64,42 @@ fn time_is_limited() {
     assert!(matched(&policy, &image(10).build()).is_some());
 }
 
+/// Rhai itself forgets what a closure computed once it returns.
+#[test]
+fn closures_do_not_escape_the_limits() {
+    let text = "rule \"r\" when image.age > 300.days {\n\
+                let list = []; for n in 0..2000 { list = list + [n]; }\n\
+                let others = list + []; let more = list + [];\n\
+                if list.all(|a| others.all(|b| more.all(|c| a + b + c >= 0))) { keep(\"x\") }\n}\n\
+                rule \"s\" when image.age > 0.days { keep(\"x\") }";
+    for (limits, said) in [
+        (EngineLimits { deadline: Duration::from_mins(1), ..EngineLimits::default() }, "computes too much"),
+        (
+            EngineLimits {
+                operations_max: u64::MAX,
+                deadline: Duration::from_millis(20),
+                ..EngineLimits::default()
+            },
+            "took too long",
+        ),
+    ] {
+        let policy = limited(text, &limits).unwrap();
+        let begun = Instant::now();
+        let failure = failure(&policy, &image(600).build());
+        assert_eq!(failure.kind, FailureKind::Limit, "{failure:?}");
+        assert!(failure.message.contains(said), "{}", failure.message);
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        assert!(matched(&policy, &image(10).build()).is_some());
+    }
+    // Nor by calling each other through lists.
+    let deep = "fn down(n) { if n == 0 { true } else { [n].all(|m| down(m - 1)) } }\n\
+                rule \"r\" when down(image.age.whole_days) { keep(\"x\") }";
+    let policy = limited(deep, &EngineLimits::default()).unwrap();
+    assert!(matched(&policy, &image(5).build()).is_some());
+    let failure = failure(&policy, &image(100_000).build());
+    assert_eq!(failure.kind, FailureKind::Limit, "{failure:?}");
+}
+
 #[test]
 fn depth_is_limited() {
     let limits = EngineLimits { call_levels_max: 10, ..EngineLimits::default() };

@@ -14,4 +14,5 @@ mod guide;
 mod language;
 mod refusals;
 mod shipped;
+mod soup;
 mod strictness;
