@@ -106,8 +106,12 @@ pub(crate) enum Command {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) enforce: EnforceArgs,
-    #[command(flatten)]
-    pub(crate) plan: PlanArgs,
+    /// Let pass what this guard holds back, after looking at it; remembered once changes are carried out
+    #[arg(long, value_enum, value_name = "GUARD")]
+    pub(crate) accept: Vec<AcceptableGuard>,
+    /// Exit with 3 when changes are due
+    #[arg(long)]
+    pub(crate) exit_code: bool,
 }
 
 /// `apply`
@@ -122,12 +126,9 @@ pub(crate) struct ApplyArgs {
     pub(crate) exit_code: bool,
 }
 
-/// What concerns the making of a plan.
+/// `plan`
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// Let pass what this guard holds back, after looking at it
-    #[arg(long, value_enum, value_name = "GUARD")]
-    pub(crate) accept: Vec<AcceptableGuard>,
     /// Exit with 3 when changes are due
     #[arg(long)]
     pub(crate) exit_code: bool,

@@ -22,6 +22,7 @@ pub(super) async fn explain(global: &Global, image: &str) -> Result<Outcome, Fai
     let cloud = prepare::connect(global, &rules.config, None).await?;
     let id = ImageId::new(image);
     let mut found = None;
+    let mut gaps = Vec::new();
     for scope in prepare::scopes(&cloud) {
         let reader = cloud.connection.reader(&scope);
         let inventory = list_images(&reader, Timestamp::now()).await;
@@ -29,11 +30,17 @@ pub(super) async fn explain(global: &Global, image: &str) -> Result<Outcome, Fai
             found = Some((reader, inventory));
             break;
         }
+        gaps.extend(inventory.gaps().map(|(source, gap)| format!("{scope}: {source}: {gap}")));
     }
     let Some((reader, inventory)) = found else {
+        if !gaps.is_empty() {
+            let gaps = gaps.join("; ");
+            return Err(anyhow!("{image} was not found, but not all images could be listed ({gaps})").into());
+        }
         let scopes: Vec<String> = prepare::scopes(&cloud).iter().map(ToString::to_string).collect();
         return Err(Failure::Usage(anyhow!(
-            "no image {image} in {}: check the id, and the Regions (`--region`)",
+            "no image {image} in {}: check the id, and the Regions (`--region`); what happened to an image that \
+             is gone shows `amiwarden history {image}`",
             scopes.join(", ")
         )));
     };
@@ -72,10 +79,10 @@ fn explanation(
         facts: &survey.facts,
         decisions: &survey.decisions,
         limits: &rules.config.limits,
-        policies: &rules.settings,
+        policies: &rules.book.settings,
         accepted,
     });
-    let (plan, kept) = assemble(vec![draft], &rules.config.limits, &rules.settings);
+    let (plan, kept) = assemble(vec![draft], &rules.config.limits, &rules.book.settings);
     let decision: &Decision = survey.decisions.iter().find(|decision| decision.image == *id)?;
     Some(Explanation {
         facts: survey.facts.get(id)?.clone(),

@@ -8,6 +8,7 @@ mod explain;
 mod failure;
 mod history;
 mod init;
+mod interrupt;
 mod policy;
 mod prepare;
 mod run;
@@ -20,6 +21,13 @@ use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command, PolicyCommand};
 use failure::{Failure, Outcome};
+
+/// Says that the program could not even begin.
+pub fn cannot_start(error: &std::io::Error) -> ExitCode {
+    let failure = Failure::Failed(anyhow::anyhow!("the runtime cannot be started: {error}"));
+    terminal::complain(&failure);
+    failure.into()
+}
 
 /// Runs the command line of this process.
 pub async fn main() -> ExitCode {

@@ -90,7 +90,7 @@ fn one_as_text(policy: &Policy, mode: Mode) -> String {
 
 /// What a run with this configuration would do with the policy's steps: the stricter of both modes.
 fn mode(rules: &Rules, policy: &Policy) -> Mode {
-    let own = rules.settings.get(policy.name()).map_or(Mode::Observe, |settings| settings.mode);
+    let own = rules.book.settings.get(policy.name()).map_or(Mode::Observe, |settings| settings.mode);
     own.min(rules.config.mode)
 }
 

@@ -28,7 +28,6 @@ pub(super) const DEMO_FLEET: &str = include_str!("../../examples/fleets/demo.jso
 pub(super) struct Rules {
     pub(super) config: Config,
     pub(super) book: Arc<RuleBook>,
-    pub(super) settings: BTreeMap<PolicyName, PolicySettings>,
 }
 
 /// Loads the configuration.
@@ -38,7 +37,7 @@ pub(super) fn load_config(global: &Global, mode: Option<Mode>) -> Result<Config,
         .filter(|(name, _)| name != crate::telemetry::FILTER_VARIABLE)
         .collect();
     let working_dir = std::env::current_dir().context("the working directory cannot be told")?;
-    config::load(&LoadRequest {
+    let mut config = config::load(&LoadRequest {
         path: global.config.as_deref(),
         without_file: if global.sandbox { WithoutFile::Sandbox } else { WithoutFile::Search },
         environment: &environment,
@@ -52,7 +51,25 @@ pub(super) fn load_config(global: &Global, mode: Option<Mode>) -> Result<Config,
             endpoint_url: global.endpoint_url.clone(),
         },
     })
-    .map_err(Failure::usage)
+    .map_err(Failure::usage)?;
+    if global.sandbox {
+        keep_apart(&mut config, global);
+    }
+    Ok(config)
+}
+
+/// A simulated account never shares a database, nor a list of policies, with a configuration that was made for
+/// something else.
+fn keep_apart(config: &mut Config, global: &Global) {
+    if global.config.is_some() && global.db.is_none() {
+        let stem = config.store.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        config.store.path.set_file_name(format!("{stem}-sandbox.db"));
+        config.store.ledger_head = config.store.path.with_extension("head");
+    }
+    if global.config.is_none() && global.policies.is_some() {
+        // What the embedded configuration says is about the built-in policies.
+        config.policy.clear();
+    }
 }
 
 /// Compiles the policies that `config` names.
@@ -73,8 +90,8 @@ pub(super) fn load_rules(config: Config) -> Result<Rules, Failure> {
     let settings = set.policies().iter().map(|policy| (policy.name().clone(), settings(&config, policy)));
     let settings = settings.collect();
     let scopes = config.policy.iter().map(|(name, policy)| (name.clone(), policy.scope.clone())).collect();
-    let book = RuleBook { policies: set, scopes, families: config.policies.family.clone() };
-    Ok(Rules { config, book: Arc::new(book), settings })
+    let book = RuleBook { policies: set, scopes, settings, families: config.policies.family.clone() };
+    Ok(Rules { config, book: Arc::new(book) })
 }
 
 /// The standing of a policy. What cannot be undone, and no guard fences, a built-in policy does only when the
@@ -174,9 +191,11 @@ async fn start_sandbox(global: &Global, config: &Config) -> Result<Sandbox, Fail
     let sandbox = Sandbox::start(options).await.map_err(Failure::usage)?;
     if sandbox.cloud().resumed() {
         terminal::note(&format!(
-            "sandbox: going on with the simulated account in {} (`rm {}*` starts over)",
+            "sandbox: going on with the simulated account in {} (to start over: `rm {} {} {}`)",
             state_file.display(),
-            config.store.path.with_extension("").display(),
+            state_file.display(),
+            config.store.path.display(),
+            config.store.ledger_head.display(),
         ));
     }
     Ok(sandbox)

@@ -8,14 +8,13 @@ use amiwarden_core::{
 };
 use amiwarden_ec2::{Ec2Reader, Ec2Writer};
 use amiwarden_policy::Policy;
-use anyhow::anyhow;
-use tokio_util::sync::CancellationToken;
+use anyhow::{Context, anyhow};
 use uuid::Uuid;
 
 use super::args::{AcceptableGuard, ApplyArgs, EnforceArgs, Global, PlanArgs, RunArgs};
 use super::failure::{Failure, Outcome};
 use super::prepare::{self, Cloud, Rules};
-use super::terminal;
+use super::{interrupt, terminal};
 use crate::cycle::{Acceptance, Cycle, Link, Planned, report_without_request};
 use crate::executor::settle_open_intents;
 use crate::progress::Progress;
@@ -47,12 +46,15 @@ struct Wishes {
 }
 
 pub(super) async fn run(global: &Global, args: &RunArgs) -> Result<Outcome, Failure> {
-    perform(global, Task::Run, wishes(args.enforce, &args.plan)).await
+    let acceptance = Acceptance { surge: args.accept.contains(&AcceptableGuard::Surge) };
+    let wishes = Wishes { enforce: args.enforce, acceptance, exit_code: args.exit_code };
+    perform(global, Task::Run, wishes).await
 }
 
 pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<Outcome, Failure> {
     let enforce = EnforceArgs { enforce: false, yes: false };
-    perform(global, Task::Plan, wishes(enforce, args)).await
+    let wishes = Wishes { enforce, acceptance: Acceptance::default(), exit_code: args.exit_code };
+    perform(global, Task::Plan, wishes).await
 }
 
 pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<Outcome, Failure> {
@@ -77,11 +79,6 @@ pub(super) async fn accept(global: &Global, plan: &str) -> Result<Outcome, Failu
     Ok(Outcome::Fine)
 }
 
-fn wishes(enforce: EnforceArgs, args: &PlanArgs) -> Wishes {
-    let acceptance = Acceptance { surge: args.accept.contains(&AcceptableGuard::Surge) };
-    Wishes { enforce, acceptance, exit_code: args.exit_code }
-}
-
 /// Everything of `run`, `plan` and `apply` that is the same.
 async fn perform(global: &Global, task: Task, wishes: Wishes) -> Result<Outcome, Failure> {
     let mode = match task {
@@ -93,12 +90,16 @@ async fn perform(global: &Global, task: Task, wishes: Wishes) -> Result<Outcome,
     let run_id = RunId::new(Uuid::now_v7().to_string());
     let cloud = prepare::connect(global, &rules.config, Some(run_id.clone())).await?;
     let store = prepare::open_store(&rules.config).await?;
+    let earlier = match &task {
+        Task::Run | Task::Plan => None,
+        Task::Apply(name) => Some(stored_plan(&store, name.as_deref()).await?),
+    };
     cloud.seed(&store).await?;
 
     let started_at = now();
     store.begin_run(&new_run(&run_id, &task, &rules, started_at)?).await?;
     let progress = if global.verbose > 0 { Progress::hidden() } else { Progress::visible() };
-    let stop = stop_on_signal();
+    let stop = interrupt::stop_on_signal();
     let links = links(&cloud);
     let readers: Vec<&Ec2Reader> = links.iter().map(|link| &link.reader).collect();
     settle_open_intents(&store, &readers, started_at).await?;
@@ -110,39 +111,40 @@ async fn perform(global: &Global, task: Task, wishes: Wishes) -> Result<Outcome,
         store: &store,
         rules: &rules.book,
         limits: &rules.config.limits,
-        policies: &rules.settings,
         concurrent_scopes: rules.config.speed.concurrent_scopes,
         clock: now,
         stop: &stop,
         progress: &progress,
     };
-    let report = perform_task(&cycle, &task, &wishes).await;
+    let report = perform_task(&cycle, global, &task, earlier, &wishes).await;
     progress.clear();
     let report = report?;
-    store.finish_run(&report).await?;
-    store.close().await?;
+    // The report first: were the store to fail now, nobody would know otherwise what was done.
+    let recorded = store.finish_run(&report).await;
+    let closed = store.close().await;
     drop(links);
     cloud.close().await;
-
     let mut out = Vec::new();
     render(&report, global.format.into(), &terminal::style(global), &mut out)?;
-    terminal::print(&out)?;
+    let printed = terminal::print(&out);
+    recorded?;
+    closed?;
+    printed.context("the report could not be printed; what was done is recorded (`amiwarden history`)")?;
     Ok(outcome(&report, wishes.exit_code))
 }
 
 async fn perform_task(
     cycle: &Cycle<'_, Ec2Reader, Ec2Writer>,
+    global: &Global,
     task: &Task,
+    earlier: Option<Plan>,
     wishes: &Wishes,
 ) -> Result<CycleReport, Failure> {
-    let earlier = match task {
-        Task::Run | Task::Plan => None,
-        Task::Apply(name) => Some(stored_plan(cycle.store, name.as_deref()).await?),
-    };
     let mut planned = cycle.plan(wishes.acceptance).await?;
+    cycle.record_decisions(&planned).await?;
     let (plan, objections) = match earlier {
         None => {
-            cycle.record(&planned).await?;
+            cycle.record_plan(&planned).await?;
             (planned.plan.clone(), BTreeMap::new())
         }
         Some(plan) => {
@@ -156,15 +158,22 @@ async fn perform_task(
         return Ok(cycle.report(planned, &plan, steps));
     }
     let mut scopes = std::mem::take(&mut planned.scopes);
-    let rehearsals = cycle.rehearse(&plan, &mut scopes).await;
+    let rehearsals = cycle.rehearse(&plan, &mut scopes).await?;
     planned.scopes = scopes;
-    if cycle.mode == Mode::Enforce && !wishes.enforce.yes && !confirm(cycle, &planned, &plan, &rehearsals)? {
-        let declined = rehearsals.into_iter().map(|rehearsal| {
-            report_without_request(rehearsal, StepOutcome::NotAttempted("it was not confirmed".to_owned()))
-        });
-        return Ok(cycle.report(planned, &plan, declined.collect()));
+    let mut obstacles = cycle.obstacles(&plan, &rehearsals, objections, &planned.scopes).await?;
+    if cycle.mode == Mode::Enforce && !wishes.enforce.yes {
+        let preview = Preview { plan: &plan, rehearsals: &rehearsals, obstacles: &obstacles };
+        if !preview.confirm(cycle, global, &planned).await? {
+            for index in 0..plan.steps.len() {
+                let declined = || StepOutcome::NotAttempted("it was not confirmed".to_owned());
+                obstacles.entry(index).or_insert_with(declined);
+            }
+        }
     }
-    let steps = cycle.enforce(&plan, rehearsals, &objections, &planned.scopes).await?;
+    if obstacles.len() < plan.steps.len() {
+        cycle.remember_acceptance(&planned).await?;
+    }
+    let steps = cycle.enforce(&plan, rehearsals, &obstacles).await?;
     Ok(cycle.report(planned, &plan, steps))
 }
 
@@ -173,33 +182,39 @@ fn all(plan: &Plan, rehearsal: &Rehearsal, reason: &str) -> Vec<StepReport> {
     vec![report; plan.steps.len()]
 }
 
-/// Shows what is about to happen and asks. With nothing to do there is nothing to ask.
-fn confirm(
-    cycle: &Cycle<'_, Ec2Reader, Ec2Writer>,
-    planned: &Planned,
-    plan: &Plan,
-    rehearsals: &[Rehearsal],
-) -> Result<bool, Failure> {
-    let due: Vec<&Step> = plan
-        .steps
-        .iter()
-        .zip(rehearsals)
-        .filter(|(step, rehearsal)| step.mode == Mode::Enforce && **rehearsal == Rehearsal::Permitted)
-        .map(|(step, _)| step)
-        .collect();
-    if due.is_empty() {
-        return Ok(true);
+/// What a person looks at before saying yes.
+struct Preview<'a> {
+    plan: &'a Plan,
+    rehearsals: &'a [Rehearsal],
+    obstacles: &'a BTreeMap<usize, StepOutcome>,
+}
+
+impl Preview<'_> {
+    /// Shows what is about to happen and asks. With nothing to do there is nothing to ask.
+    async fn confirm(
+        &self,
+        cycle: &Cycle<'_, Ec2Reader, Ec2Writer>,
+        global: &Global,
+        planned: &Planned,
+    ) -> Result<bool, Failure> {
+        let steps = self.plan.steps.iter().enumerate();
+        let due: Vec<&Step> =
+            steps.filter(|(index, _)| !self.obstacles.contains_key(index)).map(|(_, step)| step).collect();
+        if due.is_empty() {
+            return Ok(true);
+        }
+        cycle.progress.clear();
+        let waiting = || StepOutcome::NotAttempted("waiting for confirmation".to_owned());
+        let reports = self.rehearsals.iter().enumerate().map(|(index, rehearsal)| {
+            let outcome = self.obstacles.get(&index).cloned().unwrap_or_else(waiting);
+            report_without_request(rehearsal.clone(), outcome)
+        });
+        let report = cycle.report(planned.clone(), self.plan, reports.collect());
+        let mut text = Vec::new();
+        render(&report, Format::Table, &terminal::style_of_preview(global), &mut text)?;
+        terminal::note(&String::from_utf8_lossy(&text));
+        Ok(terminal::ask(&format!("Carry out {}?", counts(&due)), cycle.stop).await?)
     }
-    cycle.progress.clear();
-    let not_yet = |rehearsal: &Rehearsal| {
-        let outcome = StepOutcome::NotAttempted("waiting for confirmation".to_owned());
-        report_without_request(rehearsal.clone(), outcome)
-    };
-    let preview = cycle.report(planned.clone(), plan, rehearsals.iter().map(not_yet).collect());
-    let mut text = Vec::new();
-    render(&preview, Format::Table, &terminal::style_of_errors(), &mut text)?;
-    terminal::note(&String::from_utf8_lossy(&text));
-    Ok(terminal::ask(&format!("Carry out {}?", counts(&due)))?)
 }
 
 /// `9 changes (5 disable, 4 tag)`
@@ -293,10 +308,16 @@ fn policy_record(policy: &Policy) -> Result<PolicyRecord, Failure> {
 /// What the report comes to for whoever called. A tripped guard says more than changes that are due.
 fn outcome(report: &CycleReport, exit_code: bool) -> Outcome {
     let totals = report.totals();
+    // A change that was to be carried out and that EC2 does not permit is a failure, though nothing was tried.
+    let refused = report.mode == Mode::Enforce
+        && report.steps.iter().any(|(step, became)| {
+            step.mode == Mode::Enforce
+                && matches!(became.rehearsal, Rehearsal::Denied(_) | Rehearsal::Error(_))
+        });
     let unreadable = report.scopes.iter().any(|scope| {
         scope.dry_run_error.is_some() || scope.gaps.iter().any(|(source, _)| *source == Source::Images)
     });
-    if totals.failed > 0 || report.interrupted || unreadable {
+    if totals.failed > 0 || refused || report.interrupted || unreadable {
         Outcome::StepsFailed
     } else if !report.tripped.is_empty() {
         Outcome::GuardTripped
@@ -304,27 +325,6 @@ fn outcome(report: &CycleReport, exit_code: bool) -> Outcome {
         Outcome::ChangesDue
     } else {
         Outcome::Fine
-    }
-}
-
-/// Told to stop by Ctrl-C or SIGTERM: the step in flight is finished and recorded, the rest is not attempted.
-fn stop_on_signal() -> CancellationToken {
-    let stop = CancellationToken::new();
-    let told = stop.clone();
-    tokio::spawn(async move {
-        if wait_for_signal().await.is_ok() {
-            terminal::note("stopping after the step in flight; everything is recorded");
-            told.cancel();
-        }
-    });
-    stop
-}
-
-async fn wait_for_signal() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Which steps of an earlier plan still stand today.
 //!
-//! `apply` carries out exactly the plan that somebody has looked at, and nothing that would not pass every
-//! guard today. So the scopes are read, the policies asked and the guards run afresh; a step that today's
-//! policies no longer ask for, or that a guard would hold today, is skipped as changed.
+//! `apply` carries out the plan that somebody has looked at, and nothing that today's plan would not do, too. So the
+//! scopes are read, the policies asked and the guards run afresh, and a step is carried out only if today's plan
+//! holds the very same one. A plan is a permission, not an order.
 
 use std::collections::BTreeMap;
 
-use amiwarden_core::{Fact, Plan, Step, StepOutcome};
+use amiwarden_core::{Change, Fact, Mode, Plan, Step, StepOutcome};
 
 use super::Planned;
 
@@ -21,27 +21,47 @@ impl Planned {
     }
 
     fn objection_to(&self, step: &Step) -> Option<StepOutcome> {
-        let place = self.surveys.iter().position(|survey| survey.inventory.scope == step.scope);
-        let Some(place) = place else {
+        let Some(survey) = self.surveys.iter().find(|survey| survey.inventory.scope == step.scope) else {
             let reason = format!("this run does not reach {}", step.scope);
             return Some(StepOutcome::NotAttempted(reason));
         };
-        let (inventory, draft) = (&self.surveys[place].inventory, self.drafts.get(place)?);
-        let kind = step.change.kind();
-        if draft.is_eligible(&step.image_id, kind) {
+        let today: Vec<&Step> =
+            self.plan.steps.iter().filter(|today| is_about_the_same(today, step)).collect();
+        if today.iter().any(|today| today.mode == Mode::Enforce && asks_for(&today.change, &step.change)) {
             return None;
         }
+        if today.iter().any(|today| asks_for(&today.change, &step.change)) {
+            return Some(StepOutcome::NotAttempted("its policy only observes".to_owned()));
+        }
+        let inventory = &survey.inventory;
         let image = inventory.images.get(&step.image_id);
         let permissions = inventory.launch_permissions.get(&step.image_id).and_then(|it| it.as_ref().ok());
-        if image.is_some()
-            && step.change.holds(image, permissions, inventory.observed_at) == Fact::Known(true)
-        {
+        let holds = step.change.holds(image, permissions, inventory.observed_at);
+        if image.is_some() && holds == Fact::Known(true) {
             return Some(StepOutcome::AlreadyDone);
         }
-        Some(StepOutcome::SkippedChanged(match draft.held_reason(&step.image_id, kind) {
-            Some(reason) => format!("today it is held back by {reason}"),
+        let held = self.plan.held.iter().find(|held| {
+            held.scope == step.scope
+                && held.image_id == step.image_id
+                && held.change.kind() == step.change.kind()
+        });
+        Some(StepOutcome::SkippedChanged(match held {
+            Some(held) => format!("today it is held back by {}: {}", held.guard, held.reason),
             None if image.is_none() => "EC2 does not list the image any more".to_owned(),
-            None => "today no policy asks for it".to_owned(),
+            None if today.is_empty() => "today no policy asks for it".to_owned(),
+            None => "today the policies ask for something else".to_owned(),
         }))
+    }
+}
+
+fn is_about_the_same(one: &Step, other: &Step) -> bool {
+    one.scope == other.scope && one.image_id == other.image_id && one.change.kind() == other.change.kind()
+}
+
+/// Whether today's change covers the planned one. A deprecation that is due earlier covers a later one.
+fn asks_for(today: &Change, planned: &Change) -> bool {
+    match (today, planned) {
+        (Change::Deprecate(today), Change::Deprecate(planned)) => today <= planned,
+        (today, planned) => today == planned,
     }
 }

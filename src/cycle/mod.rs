@@ -1,19 +1,20 @@
 //! One cycle: read, ask, decide, plan, rehearse, carry out, report.
 //!
-//! [`Cycle::plan`] reads and plans; [`Cycle::rehearse`] sends nothing but `DryRun`; [`Cycle::enforce`] changes.
+//! [`Cycle::plan`] reads and plans; [`Cycle::rehearse`] sends nothing but `DryRun`; [`Cycle::obstacles`] sorts out
+//! what may not be tried; [`Cycle::enforce`] changes.
 //! Each takes what the one before it made, so nothing can be carried out that was not planned and rehearsed.
 
 mod apply;
 mod standing;
 mod survey;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use amiwarden_core::{
-    CloudReader, CloudWriter, Conflict, CycleReport, Guard, Held, ImageId, Kept, Limits, Mode, Plan,
-    PlanRequest, PolicyErrorReport, PolicyName, PolicySettings, Rehearsal, RunId, Scope, ScopeDraft,
-    ScopeReport, StepOutcome, StepReport, Timestamp, assemble, draft_scope,
+    ActionKind, CloudReader, CloudWriter, Conflict, CycleReport, Guard, ImageId, Kept, Limits, Mode, Plan,
+    PlanRequest, PolicyErrorReport, Rehearsal, RunId, Scope, ScopeReport, Step, StepOutcome, StepReport,
+    Timestamp, assemble, draft_scope,
 };
 use futures::{StreamExt, TryStreamExt};
 use tokio::task::JoinError;
@@ -40,7 +41,6 @@ pub(crate) struct Cycle<'a, R, W> {
     pub(crate) store: &'a Store,
     pub(crate) rules: &'a Arc<RuleBook>,
     pub(crate) limits: &'a Limits,
-    pub(crate) policies: &'a BTreeMap<PolicyName, PolicySettings>,
     pub(crate) concurrent_scopes: usize,
     pub(crate) clock: Clock,
     pub(crate) stop: &'a CancellationToken,
@@ -67,8 +67,12 @@ pub(crate) struct Planned {
     errors: Vec<PolicyErrorReport>,
     conflicts: Vec<(ImageId, Conflict)>,
     surveys: Vec<Survey>,
-    drafts: Vec<ScopeDraft>,
+    /// The plan as it was before `--accept` let pass what a guard held back in it.
+    accepted_plan: Option<Plan>,
 }
+
+/// What a person has accepted on the command line.
+type Accepted = BTreeSet<(Scope, ImageId, ActionKind)>;
 
 /// Whether guards that a person has looked at let things pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,12 +90,14 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         let mut surveys: Vec<Survey> = surveys.buffer_unordered(self.concurrent_scopes).try_collect().await?;
         surveys.sort_by(|one, other| one.inventory.scope.cmp(&other.inventory.scope));
 
-        let mut drafts = self.draft(&surveys).await?;
-        let (mut plan, mut kept) = assemble(drafts.clone(), self.limits, self.policies);
-        if acceptance.surge && plan.tripped.iter().any(|tripped| tripped.guard == Guard::Surge) {
-            self.store.accept(&plan, self.started_at).await?;
-            drafts = self.draft(&surveys).await?;
-            (plan, kept) = assemble(drafts.clone(), self.limits, self.policies);
+        let (mut plan, mut kept) = self.draft(&surveys, &Accepted::new()).await?;
+        let mut accepted_plan = None;
+        if acceptance.surge && !plan.tripped.is_empty() {
+            let surged = plan.held.iter().filter(|held| held.guard == Guard::Surge);
+            let accepted = surged.map(|held| (held.scope.clone(), held.image_id.clone(), held.change.kind()));
+            let accepted: Accepted = accepted.collect();
+            accepted_plan = Some(plan);
+            (plan, kept) = self.draft(&surveys, &accepted).await?;
         }
         Ok(Planned {
             scopes: surveys.iter().map(scope_report).collect(),
@@ -100,20 +106,33 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             plan,
             kept,
             surveys,
-            drafts,
+            accepted_plan,
         })
     }
 
-    /// Records the decisions and the plan.
-    pub(crate) async fn record(&self, planned: &Planned) -> Result<(), CycleError> {
+    /// Remembers what `--accept` let pass. Called once it is certain that the plan is carried out.
+    pub(crate) async fn remember_acceptance(&self, planned: &Planned) -> Result<(), CycleError> {
+        if let Some(plan) = &planned.accepted_plan {
+            self.store.record_plan(self.run_id, plan, self.started_at).await?;
+            self.store.accept(plan, self.started_at).await?;
+        }
+        Ok(())
+    }
+
+    /// Records what was decided about each image.
+    pub(crate) async fn record_decisions(&self, planned: &Planned) -> Result<(), CycleError> {
         self.progress.phase("recording the decisions");
         for survey in &planned.surveys {
             let scope = &survey.inventory.scope;
             let records = standing::records(&survey.decisions, scope, &planned.plan, &planned.kept);
             self.store.record_decisions(self.run_id, scope, &records, self.started_at).await?;
         }
-        self.store.record_plan(self.run_id, &planned.plan, self.started_at).await?;
         Ok(())
+    }
+
+    /// Records the plan, by which `apply` finds it.
+    pub(crate) async fn record_plan(&self, planned: &Planned) -> Result<(), CycleError> {
+        Ok(self.store.record_plan(self.run_id, &planned.plan, self.started_at).await?)
     }
 
     async fn survey(&self, link: &Link<R, W>) -> Result<Survey, CycleError> {
@@ -122,25 +141,36 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         Ok(ask_policies(&link.reader, inventory, &memory, self.rules, self.started_at).await?)
     }
 
-    async fn draft(&self, surveys: &[Survey]) -> Result<Vec<ScopeDraft>, CycleError> {
+    async fn draft(
+        &self,
+        surveys: &[Survey],
+        accepted_now: &Accepted,
+    ) -> Result<(Plan, Vec<Kept>), CycleError> {
         let mut drafts = Vec::with_capacity(surveys.len());
         for survey in surveys {
-            let accepted = self.store.accepted(&survey.inventory.scope).await?;
+            let scope = &survey.inventory.scope;
+            let mut accepted = self.store.accepted(scope).await?;
+            let now = accepted_now.iter().filter(|(of, _, _)| of == scope);
+            accepted.extend(now.map(|(_, image, kind)| (image.clone(), *kind)));
             drafts.push(draft_scope(&PlanRequest {
                 inventory: &survey.inventory,
                 facts: &survey.facts,
                 decisions: &survey.decisions,
                 limits: self.limits,
-                policies: self.policies,
+                policies: &self.rules.settings,
                 accepted: &accepted,
             }));
         }
-        Ok(drafts)
+        Ok(assemble(drafts, self.limits, &self.rules.settings))
     }
 
     /// Sends every step of the plan with `DryRun=true`. The answer has a rehearsal for every step, and notes in
     /// `scopes` where the endpoint does not honour `DryRun`.
-    pub(crate) async fn rehearse(&self, plan: &Plan, scopes: &mut [ScopeReport]) -> Vec<Rehearsal> {
+    pub(crate) async fn rehearse(
+        &self,
+        plan: &Plan,
+        scopes: &mut [ScopeReport],
+    ) -> Result<Vec<Rehearsal>, CycleError> {
         self.progress.phase_of("rehearsing with DryRun", plan.steps.len());
         let rehearsals = futures::stream::iter(self.links).map(|link| async move {
             let scope = link.reader.scope();
@@ -158,27 +188,62 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             }
         }
         let unreached = || Rehearsal::Skipped("this run does not reach its account and Region".to_owned());
-        (0..plan.steps.len()).map(|index| by_step.remove(&index).unwrap_or_else(unreached)).collect()
+        let rehearsals: Vec<Rehearsal> =
+            (0..plan.steps.len()).map(|index| by_step.remove(&index).unwrap_or_else(unreached)).collect();
+        let numbered: Vec<(usize, Rehearsal)> = rehearsals.iter().cloned().enumerate().collect();
+        self.store.record_rehearsals(self.run_id, &plan.id, &numbered).await?;
+        Ok(rehearsals)
     }
 
-    /// Carries out every step that may be: permitted by its rehearsal, by the mode of its policy, and by
-    /// `objections`, which name the steps that are not to be carried out and what to report of them instead.
+    /// The steps that are not even tried, with what to report of them: those that `objections` names, those whose
+    /// policy or rehearsal does not permit it, and those whose image an earlier change has left in doubt.
+    pub(crate) async fn obstacles(
+        &self,
+        plan: &Plan,
+        rehearsals: &[Rehearsal],
+        mut objections: BTreeMap<usize, StepOutcome>,
+        scopes: &[ScopeReport],
+    ) -> Result<BTreeMap<usize, StepOutcome>, CycleError> {
+        let open = self.store.open_intents().await?;
+        for (index, (step, rehearsal)) in plan.steps.iter().zip(rehearsals).enumerate() {
+            if objections.contains_key(&index) {
+                continue;
+            }
+            let in_doubt =
+                open.iter().any(|open| open.step.scope == step.scope && open.step.image_id == step.image_id);
+            let reason = if in_doubt {
+                Some("an earlier change of the image is not settled yet")
+            } else {
+                self.obstacle(step, rehearsal, scopes)
+            };
+            if let Some(reason) = reason {
+                objections.insert(index, StepOutcome::NotAttempted(reason.to_owned()));
+            }
+        }
+        Ok(objections)
+    }
+
+    /// Carries out every step but those that `obstacles` names.
     pub(crate) async fn enforce(
         &self,
         plan: &Plan,
         rehearsals: Vec<Rehearsal>,
-        objections: &BTreeMap<usize, StepOutcome>,
-        scopes: &[ScopeReport],
+        obstacles: &BTreeMap<usize, StepOutcome>,
     ) -> Result<Vec<StepReport>, CycleError> {
-        let mut reports: BTreeMap<usize, StepReport> = BTreeMap::new();
+        let mut reports: Vec<StepReport> = rehearsals
+            .iter()
+            .enumerate()
+            .map(|(index, rehearsal)| {
+                let not_reached =
+                    || StepOutcome::NotAttempted("this run does not reach its account and Region".to_owned());
+                let outcome = obstacles.get(&index).cloned().unwrap_or_else(not_reached);
+                report_without_request(rehearsal.clone(), outcome)
+            })
+            .collect();
         let mut due: BTreeMap<&Scope, Vec<Rehearsed<'_>>> = BTreeMap::new();
         for (index, (step, rehearsal)) in plan.steps.iter().zip(rehearsals).enumerate() {
-            let objection = objections.get(&index).cloned();
-            match objection.or_else(|| self.obstacle(step, &rehearsal, scopes)) {
-                Some(outcome) => {
-                    reports.insert(index, report_without_request(rehearsal, outcome));
-                }
-                None => due.entry(&step.scope).or_default().push(Rehearsed { index, step, rehearsal }),
+            if !obstacles.contains_key(&index) {
+                due.entry(&step.scope).or_default().push(Rehearsed { index, step, rehearsal });
             }
         }
         self.progress.phase_of("carrying out", due.values().map(Vec::len).sum());
@@ -191,8 +256,10 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             .buffer_unordered(self.concurrent_scopes)
             .try_collect()
             .await?;
-        reports.extend(carried_out.into_iter().flatten());
-        Ok(reports.into_values().collect())
+        for (index, report) in carried_out.into_iter().flatten() {
+            reports[index] = report;
+        }
+        Ok(reports)
     }
 
     fn executor<'b>(&'b self, link: &'b Link<R, W>, plan: &'b Plan) -> Executor<'b, R, W> {
@@ -209,34 +276,27 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         }
     }
 
-    /// Why a step is not even tried.
-    fn obstacle(
-        &self,
-        step: &amiwarden_core::Step,
-        rehearsal: &Rehearsal,
-        scopes: &[ScopeReport],
-    ) -> Option<StepOutcome> {
+    fn obstacle(&self, step: &Step, rehearsal: &Rehearsal, scopes: &[ScopeReport]) -> Option<&'static str> {
         let lies = scopes.iter().any(|scope| scope.scope == step.scope && scope.dry_run_error.is_some());
-        let reason = if self.mode == Mode::Observe {
-            "this run only observes"
-        } else if step.mode == Mode::Observe {
-            "its policy only observes"
-        } else if lies {
-            "the endpoint does not honour DryRun"
-        } else {
-            match rehearsal {
-                Rehearsal::Permitted => return None,
-                Rehearsal::Denied(_) => "the rehearsal was denied",
-                Rehearsal::Error(_) => "the rehearsal failed",
-                Rehearsal::Skipped(_) => "it was not rehearsed",
-            }
-        };
-        Some(StepOutcome::NotAttempted(reason.to_owned()))
+        if self.mode == Mode::Observe {
+            return Some("this run only observes");
+        }
+        if step.mode == Mode::Observe {
+            return Some("its policy only observes");
+        }
+        if lies {
+            return Some("the endpoint does not rehearse");
+        }
+        match rehearsal {
+            Rehearsal::Permitted => None,
+            Rehearsal::Denied(_) => Some("the rehearsal was denied"),
+            Rehearsal::Error(_) => Some("the rehearsal failed"),
+            Rehearsal::Skipped(_) => Some("it was not rehearsed"),
+        }
     }
 
-    /// The report of the run so far.
+    /// The report of the run so far: what became of the steps of `plan`, and what was found today.
     pub(crate) fn report(&self, planned: Planned, plan: &Plan, steps: Vec<StepReport>) -> CycleReport {
-        let held: Vec<Held> = plan.held.clone();
         CycleReport {
             run_id: self.run_id.clone(),
             plan_id: plan.id.clone(),
@@ -245,11 +305,11 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             finished_at: (self.clock)(),
             scopes: planned.scopes,
             steps: plan.steps.iter().cloned().zip(steps).collect(),
-            held,
+            held: planned.plan.held,
             kept: planned.kept,
             errors: planned.errors,
             conflicts: planned.conflicts,
-            tripped: plan.tripped.clone(),
+            tripped: planned.plan.tripped,
             api_calls: self
                 .links
                 .iter()

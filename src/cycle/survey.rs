@@ -8,19 +8,19 @@ use std::sync::Arc;
 
 use amiwarden_core::{
     CloudReader, Coverage, Decision, Evaluation, Facts, FamilyRule, Gap, ImageId, Inventory, Memory, Need,
-    Source, Timestamp, Verdict, decide, derive_facts, missing,
+    PolicyName, PolicySettings, Source, Timestamp, Verdict, decide, derive_facts, missing,
 };
 use amiwarden_policy::PolicySet;
 use tokio::task::JoinError;
 
 use crate::config::PolicyScope;
-use amiwarden_core::PolicyName;
 
 /// The policies with what the configuration says of where they apply.
 #[derive(Debug)]
 pub(crate) struct RuleBook {
     pub(crate) policies: PolicySet,
     pub(crate) scopes: BTreeMap<PolicyName, PolicyScope>,
+    pub(crate) settings: BTreeMap<PolicyName, PolicySettings>,
     pub(crate) families: FamilyRule,
 }
 
@@ -67,7 +67,7 @@ pub(crate) async fn ask_policies<R: CloudReader>(
         fetch(reader, &mut inventory, round.needs).await;
         facts = Arc::new(derive_facts(&inventory, memory, &rules.families, now));
     }
-    let decisions = decide_all(&facts, answered);
+    let decisions = decide_all(&facts, answered, &rules.settings);
     if decisions.iter().any(is_destructive) && fetch_usage(reader, &mut inventory).await {
         facts = Arc::new(derive_facts(&inventory, memory, &rules.families, now));
     }
@@ -153,8 +153,12 @@ async fn fetch_usage<R: CloudReader>(reader: &R, inventory: &mut Inventory) -> b
 fn decide_all(
     facts: &BTreeMap<ImageId, Arc<Facts>>,
     answered: BTreeMap<ImageId, Vec<Verdict>>,
+    settings: &BTreeMap<PolicyName, PolicySettings>,
 ) -> Vec<Decision> {
-    answered.into_iter().filter_map(|(id, verdicts)| Some(decide(facts.get(&id)?, verdicts))).collect()
+    answered
+        .into_iter()
+        .filter_map(|(id, verdicts)| Some(decide(facts.get(&id)?, verdicts, settings)))
+        .collect()
 }
 
 fn is_destructive(decision: &Decision) -> bool {

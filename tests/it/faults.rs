@@ -99,7 +99,7 @@ fn a_refusal_is_recorded_and_the_rest_goes_on() {
 fn what_the_rehearsal_denies_is_not_tried() {
     let (account, place) = account(1);
     account.cloud().deny("DisableImage");
-    let report = run(&place, 0);
+    let report = run(&place, 1);
     assert_eq!(report["steps"][0]["rehearsal"], "denied", "{report}");
     assert_eq!(report["steps"][0]["outcome"], "not-attempted");
     assert_eq!(account.count("DisableImage"), 0);

@@ -85,7 +85,7 @@ fn plan(criterion: &mut Criterion) {
         bencher.iter(|| black_box(derive_facts(&inventory, &memory, &families, now)));
     });
     let decide_all = |facts: &BTreeMap<ImageId, Arc<Facts>>| -> Vec<Decision> {
-        facts.values().map(|facts| decide(facts, verdicts(facts))).collect()
+        facts.values().map(|facts| decide(facts, verdicts(facts), &policies)).collect()
     };
     group.bench_function("decide", |bencher| bencher.iter(|| black_box(decide_all(&facts))));
     let decisions = decide_all(&facts);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use amiwarden_core::{
-    Action, ActionKind, Change, Decision, FactReading, Guard, ImageState, Opinion, PlannedChange, PolicyName,
-    Proposal, RuleRef, Verdict, Wish,
+    Action, ActionKind, Change, Decision, FactReading, Guard, ImageState, Mode, Opinion, PlannedChange,
+    PolicyName, Proposal, RuleRef, Verdict, Wish,
 };
 use proptest::prelude::*;
 
@@ -140,7 +140,11 @@ fn verdict(wish: Wish, facts: &[(&str, &str)]) -> Verdict {
 fn decision() -> Decision {
     Decision {
         image: image_id(1),
-        changes: vec![PlannedChange { change: Change::Disable, because: vec![because("why")] }],
+        changes: vec![PlannedChange {
+            change: Change::Disable,
+            mode: Mode::Enforce,
+            because: vec![because("why")],
+        }],
         keeps: Vec::new(),
         notices: Vec::new(),
         failures: Vec::new(),

@@ -1,8 +1,12 @@
 //! Contradictions cancel each other; what is left of one kind is merged into one action.
 
+use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Action, ActionKind, Because, Conflict, GrantFilter, LaunchPermission, SnapshotFate};
+use crate::{
+    Action, ActionKind, Because, Conflict, GrantFilter, LaunchPermission, Mode, PolicyName, SnapshotFate,
+};
 
 /// One action that one rule asks for.
 #[derive(Clone, Debug)]
@@ -135,29 +139,43 @@ fn asks_for_nothing(action: &Action) -> bool {
     }
 }
 
-/// One action of each kind, in the order of execution, with everybody who asks for it.
-pub(super) fn merge(all: Vec<Asked>) -> Vec<(Action, Vec<Because>)> {
-    let mut by_kind: BTreeMap<ActionKind, (Action, Vec<Because>)> = BTreeMap::new();
+/// What all who ask for actions of one kind come to.
+pub(super) struct Merged {
+    pub(super) action: Action,
+    pub(super) mode: Mode,
+    pub(super) because: Vec<Because>,
+}
+
+/// The actions that are left, in the order of execution: of each kind what the policies in force ask for, and
+/// besides it what those that only observe would add. The latter never alters the former.
+pub(super) fn merge(all: Vec<Asked>, mode_of: impl Fn(&PolicyName) -> Mode) -> Vec<Merged> {
+    let mut by_kind: BTreeMap<(ActionKind, Reverse<Mode>), Merged> = BTreeMap::new();
     for Asked { action, because } in all {
-        match by_kind.entry(action.kind()) {
-            std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert((action, vec![because]));
+        let mode = mode_of(&because.policy);
+        match by_kind.entry((action.kind(), Reverse(mode))) {
+            Entry::Vacant(place) => {
+                place.insert(Merged { action, mode, because: vec![because] });
             }
-            std::collections::btree_map::Entry::Occupied(mut place) => {
-                let (merged, becauses) = place.get_mut();
-                merge_into(merged, action);
-                becauses.push(because);
+            Entry::Occupied(mut place) => {
+                let merged = place.get_mut();
+                merge_into(&mut merged.action, action);
+                merged.because.push(because);
             }
         }
     }
-    by_kind
-        .into_values()
-        .map(|(action, mut because)| {
-            because.sort();
-            because.dedup();
-            (action, because)
-        })
-        .collect()
+    let mut merged: Vec<Merged> = Vec::with_capacity(by_kind.len());
+    for mut next in by_kind.into_values() {
+        match merged.last_mut() {
+            // Observers who ask for the very same thing merely agree.
+            Some(enforced) if enforced.action == next.action => enforced.because.append(&mut next.because),
+            _ => merged.push(next),
+        }
+    }
+    for Merged { because, .. } in &mut merged {
+        because.sort();
+        because.dedup();
+    }
+    merged
 }
 
 /// Merges an action of the same kind. Where two differ in degree, the safer one stands: snapshots are kept, a

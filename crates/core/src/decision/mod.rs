@@ -8,15 +8,15 @@
 
 mod conflict;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, ActionKind, Change, Fact, Facts, ImageId, Need, Opinion, PolicyFailure, PolicyName, Resolution,
-    RuleRef, Verdict, Wish,
+    Action, ActionKind, Change, Fact, Facts, ImageId, Mode, Need, Opinion, PolicyFailure, PolicyName,
+    PolicySettings, Resolution, RuleRef, Verdict, Wish,
 };
-use conflict::{Asked, cancel_contradictions, merge};
+use conflict::{Asked, Merged, cancel_contradictions, merge};
 
 /// Who asks for something, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,7 +34,8 @@ pub struct Because {
 pub struct Decision {
     /// The image.
     pub image: ImageId,
-    /// Changes to make, in the order of execution, at most one of a kind.
+    /// Changes to make, in the order of execution: at most one of a kind that policies in force ask for, and
+    /// besides it at most one that only observing policies ask for.
     pub changes: Vec<PlannedChange>,
     /// Rules that keep the image.
     pub keeps: Vec<Because>,
@@ -59,6 +60,8 @@ pub struct Decision {
 pub struct PlannedChange {
     /// The change.
     pub change: Change,
+    /// Whether a policy that is in force asks for exactly this change, or only policies that observe.
+    pub mode: Mode,
     /// At least one.
     pub because: Vec<Because>,
 }
@@ -116,7 +119,14 @@ pub fn missing(facts: &Facts, verdicts: &[Verdict]) -> BTreeSet<Need> {
 }
 
 /// Joins the verdicts of all policies on one image.
-pub fn decide(facts: &Facts, verdicts: Vec<Verdict>) -> Decision {
+///
+/// A policy that only observes can keep, veto and contradict like any other, but nothing that it asks for becomes
+/// part of a change that is carried out. One that `policies` does not name only observes.
+pub fn decide(
+    facts: &Facts,
+    verdicts: Vec<Verdict>,
+    policies: &BTreeMap<PolicyName, PolicySettings>,
+) -> Decision {
     let mut decision = Decision {
         image: facts.image.id.clone(),
         changes: Vec::new(),
@@ -133,14 +143,15 @@ pub fn decide(facts: &Facts, verdicts: Vec<Verdict>) -> Decision {
     let mut all: Vec<Asked> =
         asked(&verdicts).map(|(action, because)| Asked { action: action.clone(), because }).collect();
     decision.conflicts = cancel_contradictions(&mut all);
-    for (action, because) in merge(all) {
+    let mode_of = |policy: &PolicyName| policies.get(policy).map_or(Mode::Observe, |it| it.mode);
+    for Merged { action, mode, because } in merge(all, mode_of) {
         let kind = action.kind();
         if is_kept && kind.is_lifecycle() {
             decision.vetoed.push(Vetoed { kind, because });
             continue;
         }
         match action.resolve(facts) {
-            Resolution::Change(change) => decision.changes.push(PlannedChange { change, because }),
+            Resolution::Change(change) => decision.changes.push(PlannedChange { change, mode, because }),
             Resolution::Satisfied => decision.satisfied.push(Satisfied { kind, because }),
             Resolution::Unknown(reason) => {
                 decision.unresolved.push(Unresolved { kind, reason, because });

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::Candidate;
-use crate::{ActionKind, Guard, ImageId, Limits, LimitsOverride, PolicyName, Scope, TrippedGuard};
+use crate::{ActionKind, Guard, ImageId, Limits, LimitsOverride, Mode, PolicyName, Scope, TrippedGuard};
 
 /// What a guard lets through and what it holds back, with the reason.
 pub(crate) struct Sifted {
@@ -15,64 +15,75 @@ pub(crate) struct Sifted {
 }
 
 /// Holds every disable and deregister of the scope when there are too many of them, except those that a person
-/// has accepted.
+/// has accepted. What only observing policies ask for is counted by itself: it happens to nobody.
 pub(crate) fn surge(
     scope: &Scope,
-    candidates: Vec<Candidate>,
+    mut candidates: Vec<Candidate>,
     images: usize,
     limits: &Limits,
     accepted: &BTreeSet<(ImageId, ActionKind)>,
-) -> (Sifted, Option<TrippedGuard>) {
-    let is_counted = |candidate: &Candidate| {
-        let kind = candidate.change.kind();
-        kind.is_destructive() && !accepted.contains(&(candidate.facts.image.id.clone(), kind))
-    };
-    let count = candidates.iter().filter(|candidate| is_counted(candidate)).count();
+) -> (Sifted, Vec<TrippedGuard>) {
     let percent = usize::try_from(limits.surge_percent).unwrap_or(usize::MAX);
-    if count.saturating_mul(100) <= images.saturating_mul(percent) {
-        return (Sifted { passed: candidates, held: Vec::new() }, None);
+    let mut held = Vec::new();
+    let mut tripped = Vec::new();
+    for mode in [Mode::Enforce, Mode::Observe] {
+        let is_counted = |candidate: &Candidate| {
+            let kind = candidate.change.kind();
+            candidate.mode == mode
+                && kind.is_destructive()
+                && !accepted.contains(&(candidate.facts.image.id.clone(), kind))
+        };
+        let count = candidates.iter().filter(|candidate| is_counted(candidate)).count();
+        if count.saturating_mul(100) <= images.saturating_mul(percent) {
+            continue;
+        }
+        let reason = format!(
+            "{count} of {images} images would be disabled or deregistered, more than {percent} %: \
+             look at them, then accept the plan"
+        );
+        let (too_many, passed) = candidates.into_iter().partition::<Vec<_>, _>(is_counted);
+        candidates = passed;
+        held.extend(too_many.into_iter().map(|candidate| (candidate, reason.clone())));
+        tripped.push(TrippedGuard { scope: scope.clone(), guard: Guard::Surge, reason });
     }
-    let reason = format!(
-        "{count} of {images} images would be disabled or deregistered, more than {percent} %: \
-         look at them, then accept the plan"
-    );
-    let (held, passed): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_counted);
-    let held = held.into_iter().map(|candidate| (candidate, reason.clone())).collect();
-    (Sifted { passed, held }, Some(TrippedGuard { scope: scope.clone(), guard: Guard::Surge, reason }))
+    (Sifted { passed: candidates, held }, tripped)
 }
 
-/// Lets so many disables and deregisters through as the scope's share allows.
+/// Lets so many disables and deregisters through as the scope's share allows. Observing policies have a share of
+/// their own, so that they take nothing from those in force.
 pub(crate) fn share(candidates: Vec<Candidate>, images: usize, limits: &Limits) -> Sifted {
     let allowed = limits.share_of(images);
     let reason = format!(
         "one cycle may take {allowed} of this scope's {images} images ({} %), the oldest first",
         limits.share_percent
     );
-    let mut taken = 0;
+    let mut taken: BTreeMap<Mode, usize> = BTreeMap::new();
     sift(candidates, |candidate| {
         if !candidate.change.kind().is_destructive() {
             return None;
         }
-        if taken >= allowed {
+        let taken = taken.entry(candidate.mode).or_default();
+        if *taken >= allowed {
             return Some(reason.clone());
         }
-        taken += 1;
+        *taken += 1;
         None
     })
 }
 
-/// Lets so many actions of each kind through as one cycle may hold, globally and of each policy.
+/// Lets so many actions of each kind through as one cycle may hold, globally and of each policy; observing
+/// policies have caps of their own.
 pub(crate) fn per_cycle(
     candidates: Vec<Candidate>,
     limits: &Limits,
     overrides: &BTreeMap<&PolicyName, &LimitsOverride>,
 ) -> Sifted {
-    let mut taken: BTreeMap<ActionKind, u32> = BTreeMap::new();
+    let mut taken: BTreeMap<(Mode, ActionKind), u32> = BTreeMap::new();
     let mut taken_by: BTreeMap<(PolicyName, ActionKind), u32> = BTreeMap::new();
     sift(candidates, |candidate| {
         let kind = candidate.change.kind();
         let cap = limits.per_cycle(kind);
-        if taken.get(&kind).copied().unwrap_or(0) >= cap {
+        if taken.get(&(candidate.mode, kind)).copied().unwrap_or(0) >= cap {
             return Some(format!("one cycle may hold {cap} of {kind}, the oldest first"));
         }
         let policies: BTreeSet<&PolicyName> =
@@ -84,7 +95,7 @@ pub(crate) fn per_cycle(
                 return Some(format!("one cycle may hold {cap} of {kind} by {policy}, the oldest first"));
             }
         }
-        *taken.entry(kind).or_default() += 1;
+        *taken.entry((candidate.mode, kind)).or_default() += 1;
         for policy in policies {
             *taken_by.entry((policy.clone(), kind)).or_default() += 1;
         }

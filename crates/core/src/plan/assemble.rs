@@ -57,8 +57,14 @@ fn steps(mut candidates: Vec<Candidate>) -> Vec<Step> {
     for candidate in candidates {
         let is_same =
             |step: &&Step| step.image_id == candidate.facts.image.id && step.scope == candidate.facts.scope;
-        let earlier: Vec<Change> =
-            steps.iter().rev().take_while(is_same).map(|step| step.change.clone()).collect();
+        // What only observing policies ask for changes nothing, so it excuses no difference either.
+        let earlier: Vec<Change> = steps
+            .iter()
+            .rev()
+            .take_while(is_same)
+            .filter(|step| step.mode == Mode::Enforce)
+            .map(|step| step.change.clone())
+            .collect();
         steps.push(candidate.into_step(earlier.iter()));
     }
     steps

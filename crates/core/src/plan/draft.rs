@@ -46,21 +46,7 @@ pub struct ScopeDraft {
     pub(super) candidates: Vec<Candidate>,
     pub(super) held: Vec<Held>,
     pub(super) kept: Vec<Kept>,
-    pub(super) tripped: Option<TrippedGuard>,
-    eligible: BTreeSet<(ImageId, ActionKind)>,
-}
-
-impl ScopeDraft {
-    /// Whether every guard that looks at the image alone lets an action of this kind through today.
-    pub fn is_eligible(&self, image: &ImageId, kind: ActionKind) -> bool {
-        self.eligible.contains(&(image.clone(), kind))
-    }
-
-    /// What holds an action on an image back today, in words.
-    pub fn held_reason(&self, image: &ImageId, kind: ActionKind) -> Option<String> {
-        let held = self.held.iter().find(|held| held.image_id == *image && held.change.kind() == kind)?;
-        Some(format!("{}: {}", held.guard, held.reason))
-    }
+    pub(super) tripped: Vec<TrippedGuard>,
 }
 
 /// Drafts the plan of one scope: every change that the decisions ask for either becomes a candidate or is held
@@ -77,17 +63,13 @@ pub fn draft_scope(request: &PlanRequest<'_>) -> ScopeDraft {
         }
         for change in &decision.changes {
             match check(request, decision, facts, change) {
-                None => candidates.push(propose(request, facts, change)),
+                None => candidates.push(propose(facts, change)),
                 Some((guard, reason)) => {
-                    held.push(propose(request, facts, change).into_held(guard, reason));
+                    held.push(propose(facts, change).into_held(guard, reason));
                 }
             }
         }
     }
-    let eligible = candidates
-        .iter()
-        .map(|candidate| (candidate.facts.image.id.clone(), candidate.change.kind()))
-        .collect();
     let scope = request.inventory.scope.clone();
     let images = request.inventory.images.len();
     let (sifted, tripped) = surge(&scope, candidates, images, request.limits, request.accepted);
@@ -97,7 +79,7 @@ pub fn draft_scope(request: &PlanRequest<'_>) -> ScopeDraft {
     hold_all(Guard::Surge, sifted.held);
     let sifted = share(sifted.passed, images, request.limits);
     hold_all(Guard::ShareOfScope, sifted.held);
-    ScopeDraft { scope, candidates: sifted.passed, held, kept, tripped, eligible }
+    ScopeDraft { scope, candidates: sifted.passed, held, kept, tripped }
 }
 
 fn check(
@@ -119,13 +101,12 @@ fn check(
     })
 }
 
-fn propose(request: &PlanRequest<'_>, facts: &Arc<Facts>, change: &PlannedChange) -> Candidate {
+fn propose(facts: &Arc<Facts>, change: &PlannedChange) -> Candidate {
     Candidate {
         facts: Arc::clone(facts),
         change: change.change.clone(),
         because: change.because.clone(),
-        // It is enough that one policy that is in force asks for it; the others merely agree.
-        mode: settings(request, &change.because).map(|settings| settings.mode).max().unwrap_or(Mode::Observe),
+        mode: change.mode,
     }
 }
 

@@ -7,6 +7,7 @@ mod assemble;
 mod draft;
 mod kept;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -105,7 +106,8 @@ impl Candidate {
     /// doubt comes last: whatever takes the oldest first takes it last.
     pub(crate) fn order(&self) -> impl Ord + use<> {
         let created_at: Option<Timestamp> = self.facts.created_at.known().copied();
-        (created_at.is_none(), created_at, self.facts.image.id.clone(), self.change.kind())
+        let id = self.facts.image.id.clone();
+        (created_at.is_none(), created_at, id, self.change.kind(), Reverse(self.mode))
     }
 
     fn into_held(self, guard: Guard, reason: String) -> Held {

@@ -150,7 +150,10 @@ impl World {
         let facts = self.facts();
         facts
             .iter()
-            .map(|(id, facts)| decide(facts, self.verdicts.get(id).cloned().unwrap_or_default()))
+            .map(|(id, facts)| {
+                let verdicts = self.verdicts.get(id).cloned().unwrap_or_default();
+                decide(facts, verdicts, &self.policies)
+            })
             .collect()
     }
 

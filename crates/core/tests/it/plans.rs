@@ -85,3 +85,45 @@ fn deregistering_says_what_becomes_of_the_snapshots() {
     let calls = Change::Deregister(SnapshotFate::Delete).calls(now());
     assert_eq!(calls, [Call::DeregisterImage { snapshots: SnapshotFate::Delete }]);
 }
+
+/// A policy that only observes asks for more than the one that is in force.
+fn observed_and_enforced() -> World {
+    let tag = |key: &str| Action::Tag([(key.to_owned(), "x".to_owned())].into());
+    let mut world = World::new([image("ami-1", 100)])
+        .asks("ami-1", act("p", tag("Enforced")))
+        .asks("ami-1", act("q", tag("Observed")))
+        .asks("ami-1", act("q", Action::RequireImdsV2));
+    let observing = PolicySettings { mode: Mode::Observe, limits: LimitsOverride::default() };
+    world.policies.insert(PolicyName::new("q"), observing);
+    world
+}
+
+#[test]
+fn p3_an_observing_policy_adds_nothing_to_what_is_carried_out() {
+    let steps = observed_and_enforced().plan().0.steps;
+    let enforced: Vec<_> = steps.iter().filter(|step| step.mode == Mode::Enforce).collect();
+    assert_eq!(enforced.len(), 1);
+    assert_eq!(enforced[0].change, Change::Tag([("Enforced".to_owned(), "x".to_owned())].into()));
+    assert_eq!(steps.iter().filter(|step| step.mode == Mode::Observe).count(), 2);
+}
+
+#[test]
+fn what_is_only_observed_takes_no_place_from_what_is_carried_out() {
+    let mut world = observed_and_enforced();
+    world.limits.other_per_cycle = 1;
+    let steps = world.plan().0.steps;
+    assert_eq!(steps.iter().filter(|step| step.mode == Mode::Enforce).count(), 1);
+}
+
+#[test]
+fn what_is_only_observed_excuses_no_difference() {
+    let mut world = observed_and_enforced();
+    world = world.asks("ami-1", act("p", Action::Disable));
+    let steps = world.plan().0.steps;
+    let disable = steps.iter().find(|step| step.change == Change::Disable).unwrap();
+    let mut tagged = image("ami-1", 100);
+    tagged.tags.insert("Enforced".to_owned(), "x".to_owned());
+    assert_eq!(disable.objection(&tagged, None, "amiwarden:keep"), None);
+    tagged.tags.insert("Observed".to_owned(), "x".to_owned());
+    assert!(disable.objection(&tagged, None, "amiwarden:keep").is_some());
+}
