@@ -27,6 +27,18 @@ pub(crate) fn images(tag_keys: &BTreeSet<String>) -> Vec<Arc<Facts>> {
     [rich, disabled, bare].into_iter().map(Arc::new).collect()
 }
 
+/// An image with nothing to it, made this very moment: whatever grows with an image is smallest for it.
+pub(crate) fn newborn() -> Option<Arc<Facts>> {
+    let rich = rich(&BTreeSet::new())?;
+    let now = rich.now;
+    Some(Arc::new(Facts {
+        created_at: Fact::Known(now),
+        age: Fact::Known(Duration::ZERO),
+        unused_for: Fact::Known(Duration::ZERO),
+        ..bare(&rich)
+    }))
+}
+
 /// Everything that can be there is there.
 fn rich(tag_keys: &BTreeSet<String>) -> Option<Facts> {
     let account: AccountId = ACCOUNT.parse().ok()?;

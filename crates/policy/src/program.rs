@@ -121,6 +121,8 @@ impl Program {
         let mut machine = self.machine.fork();
         let subject = Subject::new(Arc::clone(facts), Families::Configured, Reach::Everything);
         prepare(&mut machine, subject, facts.now);
+        // With the whole budget, whatever was computed before.
+        machine.rewind(machine.mark());
         match self.decide(engine, &mut machine, facts.now) {
             Err(Stopped { stop: Stop::Failed(failure), .. }) => Some(failure),
             Ok(_) | Err(Stopped { stop: Stop::Suspended(_), .. }) => None,

@@ -155,18 +155,19 @@ impl<'a> Compiler<'a> {
     }
 
     /// Tries every rule on every probe, whether its condition holds or not, and reports what no image makes right.
-    /// What goes wrong for some images, when rules are tried in their order, is worth a warning.
+    /// What goes wrong for some images, when rules are tried in their order, is worth a warning. What computes too
+    /// much even for an image about which there is nothing to compute would for every real one.
     fn probe(&mut self, program: &Program, view: SourceView<'_>, tag_keys: &BTreeSet<String>) {
         let mut seen = BTreeSet::new();
-        for facts in probe::images(tag_keys) {
-            for failure in program.try_everything(self.engine, &facts) {
+        for facts in &probe::images(tag_keys) {
+            for failure in program.try_everything(self.engine, facts) {
                 if failure.certainty == Certainty::Always
                     && seen.insert((failure.position, failure.message.clone()))
                 {
                     self.errors.push(view.error(failure.position, failure.message));
                 }
             }
-            let failure = program.try_in_order(self.engine, &facts);
+            let failure = program.try_in_order(self.engine, facts);
             let doubtful = failure.filter(|failure| {
                 failure.kind == FailureKind::Type && failure.certainty == Certainty::PerImage
             });
@@ -176,6 +177,11 @@ impl<'a> Compiler<'a> {
                 let warning = view.warning(failure.position, failure.message);
                 self.warnings.push(warning.with_help("images for which this fails are kept"));
             }
+        }
+        let endless = probe::newborn().and_then(|facts| program.try_in_order(self.engine, &facts));
+        if let Some(failure) = endless.filter(|failure| failure.kind == FailureKind::Limit) {
+            let error = view.error(failure.position, failure.message);
+            self.errors.push(error.with_help("no image could ever be evaluated: compute less"));
         }
     }
 }

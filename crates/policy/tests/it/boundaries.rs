@@ -250,3 +250,14 @@ fn mistakes_in_modules_are_placed() {
     assert_eq!(failed.message, "`many` is not a whole number (in built-in m.rhai, line 1, column 30)");
     assert_eq!((failed.line, failed.column), (Some(2), Some(18)));
 }
+
+#[test]
+fn what_never_ends_for_any_image_is_refused_at_load() {
+    for text in [
+        "fn dig(n) { dig(n + 1) }\nrule \"r\" when dig(0) == 1 { keep(\"x\") }",
+        "rule \"r\" when true { let s = 0; for n in 0..1000000000 { s += n; } keep(`${s}`) }",
+    ] {
+        let error = limited(text, &EngineLimits::default()).unwrap_err().to_string();
+        assert!(error.contains("no image could ever be evaluated"), "{error}");
+    }
+}
