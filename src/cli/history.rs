@@ -2,69 +2,62 @@
 
 use std::fmt::Write;
 
-use amiwarden_core::ImageId;
+use amiwarden_core::{ImageId, Timestamp, Totals};
 use anyhow::anyhow;
-use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
 use super::args::{FormatArg, Global};
 use super::failure::{Failure, Outcome};
 use super::{prepare, terminal};
-use crate::report::plain;
+use crate::report::{List, ListColumn, grouped, plain, saved};
 use crate::store::{DecisionRecord, ImageEvent, ImageEventKind, RunSummary, Standing};
 
 pub(super) async fn history(global: &Global, image: Option<&str>, limit: u32) -> Result<Outcome, Failure> {
     let config = prepare::load_config(global, None)?;
     let reader = prepare::open_reader(&config).await?;
     let text = match image {
-        None => {
-            let runs = reader.runs(limit).await?;
-            match global.format {
-                FormatArg::Json => {
-                    pretty(&json!({ "schema": 1, "runs": runs.iter().map(run_json).collect::<Vec<_>>() }))?
-                }
-                FormatArg::Table | FormatArg::Csv | FormatArg::Markdown => runs_text(&runs, global.format),
-            }
-        }
+        None => runs_text(&reader.runs(limit).await?, global)?,
         Some(image) => {
             let events = reader.image_history(&ImageId::new(image)).await?;
             if events.is_empty() {
                 let path = config.store.path.display();
                 return Err(Failure::Usage(anyhow!("no run recorded in {path} has ever seen {image}")));
             }
-            match global.format {
-                FormatArg::Json => pretty(&json!({
-                    "schema": 1, "image_id": image, "events": events.iter().map(event_json).collect::<Vec<_>>(),
-                }))?,
-                FormatArg::Table | FormatArg::Csv | FormatArg::Markdown => events_text(image, &events),
-            }
+            events_text(image, &events, global.format)?
         }
     };
     reader.close().await;
-    terminal::print(text.as_bytes())?;
+    terminal::print(&text)?;
     Ok(Outcome::Fine)
 }
 
-fn runs_text(runs: &[RunSummary], format: FormatArg) -> String {
-    if runs.is_empty() {
-        return "No run is recorded yet.\n".to_owned();
+fn runs_text(runs: &[RunSummary], global: &Global) -> Result<Vec<u8>, Failure> {
+    let mut out = Vec::new();
+    match global.format {
+        FormatArg::Json => {
+            let runs = runs.iter().map(run_json).collect::<Vec<_>>();
+            return pretty(&json!({ "schema": 1, "runs": runs }));
+        }
+        FormatArg::Csv => all_of_runs(runs).write_csv(&mut out)?,
+        FormatArg::Table | FormatArg::Markdown if runs.is_empty() => {
+            out.extend_from_slice(b"No run is recorded yet.\n");
+        }
+        FormatArg::Table => runs_at_a_glance(runs).write_table(&terminal::style(global), &mut out)?,
+        FormatArg::Markdown => runs_at_a_glance(runs).write_markdown(&mut out)?,
     }
-    let mut table = Table::new();
-    let preset =
-        if format == FormatArg::Markdown { presets::ASCII_MARKDOWN } else { presets::UTF8_HORIZONTAL_ONLY };
-    table.load_style(preset);
-    table.set_header([
-        "STARTED", "RUN", "COMMAND", "MODE", "STATE", "IMAGES", "STEPS", "DONE", "FAILED", "HELD", "PLAN",
-    ]);
-    for run in runs {
-        let count = |count: fn(&amiwarden_core::Totals) -> usize| {
-            run.totals.as_ref().map_or_else(|| "-".to_owned(), |totals| count(totals).to_string())
+    Ok(out)
+}
+
+/// What fits into a hundred columns. The runs' names, which no command asks for, are in CSV and JSON.
+fn runs_at_a_glance(runs: &[RunSummary]) -> List {
+    let titles = ["STARTED (UTC)", "COMMAND", "STATE", "IMAGES", "CHANGES", "DONE", "FAILED", "HELD", "PLAN"];
+    let row = |run: &RunSummary| {
+        let count = |count: fn(&Totals) -> usize| {
+            run.totals.as_ref().map_or_else(|| "-".to_owned(), |totals| grouped(count(totals)))
         };
-        table.add_row([
-            run.started_at.to_string(),
-            run.run_id.to_string(),
-            run.command.clone(),
-            run.mode.as_str().to_owned(),
+        vec![
+            run.started_at.strftime("%Y-%m-%d %H:%M").to_string(),
+            format!("{}, {}", run.command, run.mode.as_str()),
             run.state.as_str().to_owned(),
             count(|totals| totals.images),
             count(|totals| totals.steps),
@@ -72,18 +65,137 @@ fn runs_text(runs: &[RunSummary], format: FormatArg) -> String {
             count(|totals| totals.failed),
             count(|totals| totals.held),
             run.plan_id.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
-        ]);
-    }
-    format!("{table}\n")
+        ]
+    };
+    List { columns: titles.map(short).into(), rows: runs.iter().map(row).collect() }
 }
 
-fn events_text(image: &str, events: &[ImageEvent]) -> String {
-    let mut text = format!("{image}\n");
+/// Everything, for programs: a count that is not known is empty. Columns are added at the end, never renamed.
+fn all_of_runs(runs: &[RunSummary]) -> List {
+    let titles = [
+        "run_id",
+        "command",
+        "mode",
+        "version",
+        "config_digest",
+        "started_at",
+        "finished_at",
+        "state",
+        "plan_id",
+        "images",
+        "steps",
+        "held",
+        "kept",
+        "errors",
+        "done",
+        "failed",
+        "api_calls",
+    ];
+    let row = |run: &RunSummary| {
+        let count = |count: fn(&Totals) -> String| run.totals.as_ref().map_or_else(String::new, count);
+        vec![
+            run.run_id.to_string(),
+            run.command.clone(),
+            run.mode.as_str().to_owned(),
+            run.version.clone(),
+            run.config_digest.clone(),
+            run.started_at.to_string(),
+            run.finished_at.as_ref().map_or_else(String::new, Timestamp::to_string),
+            run.state.as_str().to_owned(),
+            run.plan_id.as_ref().map_or_else(String::new, ToString::to_string),
+            count(|totals| totals.images.to_string()),
+            count(|totals| totals.steps.to_string()),
+            count(|totals| totals.held.to_string()),
+            count(|totals| totals.kept.to_string()),
+            count(|totals| totals.errors.to_string()),
+            count(|totals| totals.done.to_string()),
+            count(|totals| totals.failed.to_string()),
+            count(|totals| totals.api_calls.to_string()),
+        ]
+    };
+    List { columns: titles.map(short).into(), rows: runs.iter().map(row).collect() }
+}
+
+fn events_text(image: &str, events: &[ImageEvent], format: FormatArg) -> Result<Vec<u8>, Failure> {
+    let mut out = Vec::new();
+    match format {
+        FormatArg::Json => {
+            let events = events.iter().map(event_json).collect::<Vec<_>>();
+            return pretty(&json!({ "schema": 1, "image_id": image, "events": events }));
+        }
+        FormatArg::Table => return Ok(events_lines(image, events).into_bytes()),
+        FormatArg::Csv => {
+            let titles = ["at", "run_id", "account", "region", "event", "what", "before"];
+            events_list(titles.map(short).into(), events).write_csv(&mut out)?;
+        }
+        FormatArg::Markdown => {
+            let prose = |title| ListColumn { title, is_prose: true };
+            let titles = ["AT", "RUN", "ACCOUNT", "REGION", "EVENT"].map(short);
+            let columns = [&titles[..], &[prose("WHAT"), prose("BEFORE")]].concat();
+            events_list(columns, events).write_markdown(&mut out)?;
+        }
+    }
+    Ok(out)
+}
+
+fn events_list(columns: Vec<ListColumn>, events: &[ImageEvent]) -> List {
+    let row = |event: &ImageEvent| {
+        vec![
+            event.at.to_string(),
+            event.run_id.to_string(),
+            event.scope.account.to_string(),
+            event.scope.region.to_string(),
+            event_name(&event.kind).to_owned(),
+            event_words(&event.kind),
+            before(&event.kind).unwrap_or_default(),
+        ]
+    };
+    List { columns, rows: events.iter().map(row).collect() }
+}
+
+fn short(title: &'static str) -> ListColumn {
+    ListColumn { title, is_prose: false }
+}
+
+fn events_lines(image: &str, events: &[ImageEvent]) -> String {
+    let mut text = format!("{}\n", plain(image));
     for event in events {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}  {}", event.at, event_words(&event.kind));
+        let _ = writeln!(text, "{}  {}", event.at, plain(&event_words(&event.kind)));
+        if let Some(before) = before(&event.kind) {
+            let _ = writeln!(text, "    before: {before}");
+        }
     }
     text
+}
+
+/// What the image was before a change that was about to be sent.
+fn before(kind: &ImageEventKind) -> Option<String> {
+    match kind {
+        ImageEventKind::Intended { step, before, .. } => {
+            Some(saved(&step.change, &before.image, before.launch_permissions.as_ref()))
+        }
+        ImageEventKind::FirstSeen { .. }
+        | ImageEventKind::StateChanged { .. }
+        | ImageEventKind::Gone { .. }
+        | ImageEventKind::Returned { .. }
+        | ImageEventKind::Decided(_)
+        | ImageEventKind::NotDecided
+        | ImageEventKind::Outcome { .. } => None,
+    }
+}
+
+fn event_name(kind: &ImageEventKind) -> &'static str {
+    match kind {
+        ImageEventKind::FirstSeen { .. } => "first-seen",
+        ImageEventKind::StateChanged { .. } => "state-changed",
+        ImageEventKind::Gone { .. } => "gone",
+        ImageEventKind::Returned { .. } => "returned",
+        ImageEventKind::Decided(_) => "decided",
+        ImageEventKind::NotDecided => "not-decided",
+        ImageEventKind::Intended { .. } => "intended",
+        ImageEventKind::Outcome { .. } => "outcome",
+    }
 }
 
 fn event_words(kind: &ImageEventKind) -> String {
@@ -98,8 +210,7 @@ fn event_words(kind: &ImageEventKind) -> String {
             format!("{} begun (change {intent_id} of {plan_id})", step.change.kind())
         }
         ImageEventKind::Outcome { intent_id, report } => {
-            let detail =
-                report.outcome.detail().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
+            let detail = report.outcome.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
             let mut words = format!("change {intent_id} is {}{detail}", report.outcome);
             for snapshot in &report.snapshots {
                 // Writing to a String cannot fail.
@@ -117,7 +228,8 @@ fn record_words(record: &DecisionRecord) -> String {
             (Some(kind), standing) => format!("{kind} {}", standing.as_str()),
             (None, standing) => standing.as_str().to_owned(),
         };
-        let _ = write!(words, " - {}", plain(&entry.reason));
+        // Writing to a String cannot fail.
+        let _ = write!(words, " - {}", entry.reason);
         if let (Some(policy), Some(rule)) = (&entry.policy, &entry.rule) {
             let _ = write!(words, " ({policy}, rule \"{}\", line {})", rule.name, rule.line);
         }
@@ -135,28 +247,31 @@ fn run_json(run: &RunSummary) -> Value {
 }
 
 fn event_json(event: &ImageEvent) -> Value {
-    let details = match &event.kind {
-        ImageEventKind::FirstSeen { state } => json!({ "event": "first-seen", "state": state }),
-        ImageEventKind::StateChanged { state } => json!({ "event": "state-changed", "state": state }),
-        ImageEventKind::Gone { state } => json!({ "event": "gone", "state": state }),
-        ImageEventKind::Returned { state } => json!({ "event": "returned", "state": state }),
-        ImageEventKind::Decided(record) => json!({ "event": "decided", "decision": record }),
-        ImageEventKind::NotDecided => json!({ "event": "not-decided" }),
+    let mut details = match &event.kind {
+        ImageEventKind::FirstSeen { state }
+        | ImageEventKind::StateChanged { state }
+        | ImageEventKind::Gone { state }
+        | ImageEventKind::Returned { state } => json!({ "state": state }),
+        ImageEventKind::Decided(record) => json!({ "decision": record }),
+        ImageEventKind::NotDecided => json!({}),
         ImageEventKind::Intended { intent_id, plan_id, step, before } => json!({
-            "event": "intended", "intent_id": intent_id, "plan_id": plan_id, "action": step.change.kind(),
-            "step": step, "before": before,
+            "intent_id": intent_id, "plan_id": plan_id, "action": step.change.kind(), "step": step,
+            "before": before,
         }),
         ImageEventKind::Outcome { intent_id, report } => json!({
-            "event": "outcome", "intent_id": intent_id, "outcome": report.outcome.as_str(),
-            "detail": report.outcome.detail(), "request_id": report.request_id, "snapshots": report.snapshots,
+            "intent_id": intent_id, "outcome": report.outcome.as_str(), "detail": report.outcome.detail(),
+            "request_id": report.request_id, "snapshots": report.snapshots,
         }),
     };
+    details["event"] = event_name(&event.kind).into();
     json!({
         "at": event.at, "run_id": event.run_id, "account": event.scope.account, "region": event.scope.region,
         "details": details,
     })
 }
 
-fn pretty(document: &Value) -> Result<String, Failure> {
-    Ok(serde_json::to_string_pretty(document)? + "\n")
+fn pretty(document: &Value) -> Result<Vec<u8>, Failure> {
+    let mut text = serde_json::to_vec_pretty(document)?;
+    text.push(b'\n');
+    Ok(text)
 }

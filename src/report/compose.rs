@@ -1,19 +1,46 @@
 //! Composes the document that a report for people is made from: which sections it has, in which order, and
 //! what frames them. The sections themselves are made in [`sections`](super::sections).
 
-use amiwarden_core::{CycleReport, Duration, ImageId, Mode, StepOutcome};
+use amiwarden_core::{CycleReport, Duration, ImageId, Mode, Rehearsal, StepOutcome};
 
 use super::document::Document;
 use super::headline::headline;
-use super::text::{clean, tally};
-use super::{Detail, Style, sections};
+use super::text::{clean, grouped, tally};
+use super::{Detail, Stage, Style, sections};
+
+/// How changes are spoken of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tense {
+    /// As what is due, with what their rehearsals said.
+    Due {
+        /// Whether any of them was rehearsed. Making a plan only reads.
+        rehearsed: bool,
+    },
+    /// With what became of them.
+    Past,
+}
+
+impl Tense {
+    fn of(report: &CycleReport, stage: Stage) -> Self {
+        let is_skipped = |rehearsal: &Rehearsal| matches!(rehearsal, Rehearsal::Skipped(_));
+        match (report.mode, stage) {
+            (Mode::Observe, _) => Self::Due {
+                rehearsed: report.steps.is_empty()
+                    || report.steps.iter().any(|(_, step)| !is_skipped(&step.rehearsal)),
+            },
+            (Mode::Enforce, Stage::Preview) => Self::Due { rehearsed: true },
+            (Mode::Enforce, Stage::Final) => Self::Past,
+        }
+    }
+}
 
 /// The whole document.
 pub(super) fn compose(report: &CycleReport, style: &Style) -> Document {
+    let tense = Tense::of(report, style.stage);
     let sections = [
         sections::scopes(report),
-        sections::steps(report),
-        sections::troubles(report),
+        sections::steps(report, tense),
+        sections::troubles(report, tense),
         sections::snapshots(report),
         sections::held(report),
         match style.detail {
@@ -26,22 +53,32 @@ pub(super) fn compose(report: &CycleReport, style: &Style) -> Document {
         sections::tripped(report),
     ];
     Document {
-        headline: headline(report),
+        headline: headline(report, tense),
         sections: sections.into_iter().filter(|section| !section.rows.is_empty()).collect(),
-        totals: totals(report),
-        next: next(report, &style.command),
+        totals: totals(report, tense),
+        next: match style.stage {
+            Stage::Final => next(report, &style.command),
+            // The next thing is to answer the question.
+            Stage::Preview => Vec::new(),
+        },
     }
 }
 
-fn totals(report: &CycleReport) -> Vec<String> {
+fn totals(report: &CycleReport, tense: Tense) -> Vec<String> {
     let totals = report.totals();
     let mut parts = vec![tally(totals.images, "image"), tally(totals.steps, "change")];
-    if report.mode == Mode::Enforce {
-        parts.push(format!("{} done", totals.done));
-        parts.push(format!("{} failed", totals.failed));
+    let mut part = |number: usize, what: &str| parts.push(format!("{} {what}", grouped(number)));
+    if tense == Tense::Past {
+        let is_done = |outcome: &StepOutcome| matches!(outcome, StepOutcome::Done);
+        let done = report.steps.iter().filter(|(_, step)| is_done(&step.outcome)).count();
+        part(done, "done");
+        if totals.done > done {
+            part(totals.done - done, "already done");
+        }
+        part(totals.failed, "failed");
     }
-    parts.push(format!("{} held back", totals.held));
-    parts.push(format!("{} kept", totals.kept));
+    part(totals.held, "held back");
+    part(totals.kept, "kept");
     parts.push(tally(totals.errors, "policy error"));
     parts.push(tally(usize::try_from(totals.api_calls).unwrap_or(usize::MAX), "API call"));
     parts.push(elapsed(report));

@@ -60,7 +60,7 @@ pub(super) fn write(report: &CycleReport, out: &mut dyn Write) -> io::Result<()>
             image_id: step.image_id.as_str(),
             name: step.name.as_deref().unwrap_or(""),
             action: step.change.kind().as_str(),
-            change: words::change(&step.change),
+            change: words::change(&step.change, report.started_at),
             rehearsal: became.rehearsal.as_str(),
             outcome: became.outcome.as_str(),
             detail: became.outcome.detail().or_else(|| became.rehearsal.detail()).unwrap_or(""),
@@ -76,7 +76,7 @@ pub(super) fn write(report: &CycleReport, out: &mut dyn Write) -> io::Result<()>
             image_id: held.image_id.as_str(),
             name: held.name.as_deref().unwrap_or(""),
             action: held.change.kind().as_str(),
-            change: words::change(&held.change),
+            change: words::change(&held.change, report.started_at),
             guard: held.guard.as_str(),
             detail: &held.reason,
             ..asked_by(held.because.first())

@@ -2,39 +2,54 @@
 
 use std::collections::BTreeSet;
 
-use amiwarden_core::{CycleReport, Mode, Rehearsal, StepOutcome};
+use amiwarden_core::{CycleReport, ImageId, Mode, Rehearsal, Scope, StepOutcome};
 
+use super::compose::Tense;
 use super::document::{Paragraph, Tone};
 use super::text::{be, count, grouped, was};
 use super::words::place;
 
 /// The sentences, the most important first.
-pub(super) fn headline(report: &CycleReport) -> Vec<Paragraph> {
+pub(super) fn headline(report: &CycleReport, tense: Tense) -> Vec<Paragraph> {
     let totals = report.totals();
-    let images = count(totals.images, "image");
-    let what = match report.mode {
-        Mode::Observe => {
-            let steps = totals.steps;
-            format!("Observed {images} {}: {} {} due", places(report), count(steps, "change"), be(steps))
+    let looked = format!("{} {}", count(totals.images, "image"), places(report));
+    let steps = report.steps.len();
+    let what = match tense {
+        _ if steps == 0 => "no change is due".to_owned(),
+        Tense::Due { .. } => {
+            let images = images(report.steps.iter().map(|(step, _)| (&step.scope, &step.image_id)));
+            format!("{} on {images} {} due", count(steps, "change"), be(steps))
         }
-        Mode::Enforce if report.steps.is_empty() => {
-            format!("Looked at {images} {}: no change is due", places(report))
-        }
-        Mode::Enforce => format!("Worked on {images} {}: {}", places(report), carried_out(report)),
+        Tense::Past => carried_out(report),
     };
-    let held = match totals.held {
+    let held = match report.held.len() {
         0 => "nothing is held back".to_owned(),
-        held => format!("{} {} held back", grouped(held), be(held)),
+        held => {
+            let images = images(report.held.iter().map(|held| (&held.scope, &held.image_id)));
+            format!("{} on {images} {} held back", grouped(held), be(held))
+        }
     };
-    let rehearsed = match report.mode {
-        Mode::Observe => " Nothing was changed: this was a rehearsal.",
-        Mode::Enforce => "",
+    let (begin, end) = match (tense, report.mode) {
+        (Tense::Past, _) if steps == 0 => ("Looked at", ""),
+        (Tense::Past, _) => ("Worked on", ""),
+        (Tense::Due { .. }, Mode::Enforce) => ("Looked at", " Nothing is changed yet."),
+        (Tense::Due { rehearsed: true }, Mode::Observe) => {
+            ("Observed", " Nothing was changed: this was a rehearsal.")
+        }
+        (Tense::Due { rehearsed: false }, Mode::Observe) => {
+            ("Observed", " Nothing was rehearsed or changed.")
+        }
     };
     let kept = count(totals.kept, "image");
-    let text = format!("{what}, {held}, {kept} {} kept.{rehearsed}", be(totals.kept));
+    let text = format!("{begin} {looked}: {what}, {held}, {kept} {} kept.{end}", be(totals.kept));
     let mut paragraphs = vec![Paragraph { text, tone: Tone::Strong }];
-    paragraphs.extend(cautions(report));
+    paragraphs.extend(cautions(report, tense));
     paragraphs
+}
+
+/// How many different images these are.
+fn images<'a>(images: impl Iterator<Item = (&'a Scope, &'a ImageId)>) -> String {
+    count(images.collect::<BTreeSet<_>>().len(), "image")
 }
 
 /// Where the images are.
@@ -59,38 +74,41 @@ fn carried_out(report: &CycleReport) -> String {
     let number = |wanted: fn(&StepOutcome) -> bool| {
         report.steps.iter().filter(|(_, step)| wanted(&step.outcome)).count()
     };
-    let done = number(|outcome| matches!(outcome, StepOutcome::Done | StepOutcome::AlreadyDone));
+    let done = number(|outcome| matches!(outcome, StepOutcome::Done));
+    let already = number(|outcome| matches!(outcome, StepOutcome::AlreadyDone));
     let failed = number(|outcome| matches!(outcome, StepOutcome::Failed(_)));
     let unknown = number(|outcome| matches!(outcome, StepOutcome::Unknown(_)));
     let skipped = number(|outcome| matches!(outcome, StepOutcome::SkippedChanged(_)));
     let not_tried = number(|outcome| matches!(outcome, StepOutcome::NotAttempted(_)));
-    let all = report.steps.len();
-    let mut parts = vec![if done == all {
-        format!("{} {} carried out", count(all, "change"), was(all))
-    } else {
-        format!("{} of {} {} carried out", grouped(done), count(all, "change"), was(done))
-    }];
     let rest = [
+        (already, format!("{} done already", was(already))),
         (failed, "failed".to_owned()),
         (unknown, "may or may not have taken effect".to_owned()),
         (skipped, format!("{} skipped because the image has changed", was(skipped))),
         (not_tried, format!("{} not tried", was(not_tried))),
     ];
-    parts.extend(
-        rest.into_iter()
-            .filter(|(number, _)| *number > 0)
-            .map(|(number, what)| format!("{} {what}", grouped(number))),
-    );
-    parts.join(", ")
+    let mut rest = rest.into_iter().filter(|(number, _)| *number > 0);
+    let all = report.steps.len();
+    let first = match (done, all) {
+        (0, 1) => {
+            let what = rest.next().map_or_else(|| "was not carried out".to_owned(), |(_, what)| what);
+            format!("the only change {what}")
+        }
+        (0, _) => format!("none of {} was carried out", count(all, "change")),
+        _ if done == all => format!("{} {} carried out", count(all, "change"), was(all)),
+        _ => format!("{} of {} {} carried out", grouped(done), count(all, "change"), was(done)),
+    };
+    let rest = rest.map(|(number, what)| format!("{} {what}", grouped(number)));
+    std::iter::once(first).chain(rest).collect::<Vec<_>>().join(", ")
 }
 
-fn cautions(report: &CycleReport) -> Vec<Paragraph> {
+fn cautions(report: &CycleReport, tense: Tense) -> Vec<Paragraph> {
     let mut found = Vec::new();
     let mut note = |tone: Tone, text: String| found.push(Paragraph { text, tone });
     if report.interrupted {
-        let rest = match report.mode {
-            Mode::Observe => "not everything was looked at",
-            Mode::Enforce => "what is not shown as done was not tried",
+        let rest = match tense {
+            Tense::Due { .. } => "not everything was looked at",
+            Tense::Past => "what is not shown as done was not tried",
         };
         note(Tone::Bad, format!("It was stopped before its end: {rest}."));
     }
@@ -121,7 +139,9 @@ fn cautions(report: &CycleReport) -> Vec<Paragraph> {
     }
     if !report.errors.is_empty() {
         let errors = count(report.errors.len(), "policy evaluation");
-        note(Tone::Caution, format!("{errors} failed; those images are kept."));
+        let images = report.errors.iter().map(|error| &error.image_id).collect::<BTreeSet<_>>().len();
+        let kept = if images == 1 { "it is kept" } else { "they are kept" };
+        note(Tone::Caution, format!("{errors} failed on {}; {kept}.", count(images, "image")));
     }
     found
 }

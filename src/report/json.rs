@@ -171,8 +171,8 @@ impl<'a> Document<'a> {
             started_at: report.started_at,
             finished_at: report.finished_at,
             scopes: report.scopes.iter().map(scope).collect(),
-            steps: report.steps.iter().map(step).collect(),
-            held: report.held.iter().map(held).collect(),
+            steps: report.steps.iter().map(|it| step(it, report.started_at)).collect(),
+            held: report.held.iter().map(|it| held(it, report.started_at)).collect(),
             kept: report.kept.iter().map(kept).collect(),
             errors: report.errors.iter().map(error).collect(),
             totals: report.totals(),
@@ -198,7 +198,7 @@ fn scope(it: &ScopeReport) -> ScopeObject<'_> {
     }
 }
 
-fn step((step, became): &(Step, StepReport)) -> StepObject<'_> {
+fn step((step, became): &(Step, StepReport), now: Timestamp) -> StepObject<'_> {
     let first = step.because.first();
     StepObject {
         image_id: &step.image_id,
@@ -214,7 +214,7 @@ fn step((step, became): &(Step, StepReport)) -> StepObject<'_> {
         outcome: became.outcome.as_str(),
         request_id: became.request_id.as_deref(),
         mode: step.mode,
-        change: words::change(&step.change),
+        change: words::change(&step.change, now),
         because: becauses(&step.because),
         rehearsal_detail: became.rehearsal.detail(),
         outcome_detail: became.outcome.detail(),
@@ -222,7 +222,7 @@ fn step((step, became): &(Step, StepReport)) -> StepObject<'_> {
     }
 }
 
-fn held(held: &Held) -> HeldObject<'_> {
+fn held(held: &Held, now: Timestamp) -> HeldObject<'_> {
     let first = held.because.first();
     HeldObject {
         image_id: &held.image_id,
@@ -235,7 +235,7 @@ fn held(held: &Held) -> HeldObject<'_> {
         reason: &held.reason,
         rule: first.map(|it| it.rule.name.as_str()),
         line: first.map(|it| it.rule.line),
-        change: words::change(&held.change),
+        change: words::change(&held.change, now),
         because: becauses(&held.because),
     }
 }

@@ -35,6 +35,11 @@ fn write_section(section: &Section, out: &mut dyn Write) -> io::Result<()> {
     if let Some(note) = &section.note {
         writeln!(out, "{}\n", escape(note))?;
     }
+    write_table(section, out)
+}
+
+/// Writes the rows of the section below their header.
+pub(super) fn write_table(section: &Section, out: &mut dyn Write) -> io::Result<()> {
     let titles: Vec<&str> = section.columns.iter().map(|column| column.title).collect();
     writeln!(out, "| {} |", titles.join(" | "))?;
     writeln!(out, "|{}", " --- |".repeat(titles.len()))?;

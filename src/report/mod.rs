@@ -13,11 +13,14 @@ mod group;
 mod headline;
 mod json;
 mod layout;
+mod list;
 mod markdown;
+mod saved;
 mod sections;
 mod table;
 mod text;
 mod words;
+mod wrap;
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +29,9 @@ use std::io::{self, Write};
 
 use amiwarden_core::CycleReport;
 
-pub(crate) use text::clean as plain;
+pub(crate) use list::{List, ListColumn};
+pub(crate) use saved::saved;
+pub(crate) use text::{clean as plain, grouped};
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +57,17 @@ pub struct Style {
     pub detail: Detail,
     /// What amiwarden is called with in the commands that a report suggests, such as `amiwarden --sandbox`.
     pub command: String,
+    /// Whether the run has come to its end.
+    pub stage: Stage,
+}
+
+/// When a report for people is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// After the run: changes are shown with what became of them.
+    Final,
+    /// Before the changes are confirmed: they are shown as what is due, because nothing has become of them yet.
+    Preview,
 }
 
 /// How much is said of the images that are kept.
@@ -65,7 +81,13 @@ pub enum Detail {
 
 impl Default for Style {
     fn default() -> Self {
-        Self { colour: false, width: None, detail: Detail::Summary, command: "amiwarden".to_owned() }
+        Self {
+            colour: false,
+            width: None,
+            detail: Detail::Summary,
+            command: "amiwarden".to_owned(),
+            stage: Stage::Final,
+        }
     }
 }
 

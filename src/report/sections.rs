@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use amiwarden_core::{
-    ActionKind, Because, Change, Conflict, CycleReport, Held, ImageId, Kept, Mode, PolicyErrorReport,
-    PolicyName, Rehearsal, RuleRef, Scope, ScopeReport, Step, StepOutcome, StepReport, TrippedGuard,
+    ActionKind, Because, Change, Conflict, CycleReport, Held, ImageId, Kept, PolicyErrorReport,
+    PolicyFailure, PolicyName, Rehearsal, RuleRef, Scope, ScopeReport, Step, StepOutcome, StepReport,
+    TrippedGuard,
 };
 
+use super::compose::Tense;
 use super::document::{Cell, Column, Section, Tone};
-use super::group::{Group, group};
+use super::group::{Group, group, shape};
 use super::text::{grouped, shorten};
 use super::words::{self, label, place, some};
 
@@ -53,8 +55,8 @@ pub(super) fn scopes(report: &CycleReport) -> Section {
 }
 
 /// Every change, with its rehearsal, and its outcome where it was to be carried out.
-pub(super) fn steps(report: &CycleReport) -> Section {
-    let enforces = report.mode == Mode::Enforce;
+pub(super) fn steps(report: &CycleReport, tense: Tense) -> Section {
+    let is_past = tense == Tense::Past;
     let mut previous: Option<&Step> = None;
     let mut rows = Vec::with_capacity(report.steps.len());
     for (step, became) in &report.steps {
@@ -67,33 +69,37 @@ pub(super) fn steps(report: &CycleReport) -> Section {
             image(report, step.name.as_deref(), &step.image_id, &step.scope)
         };
         let (rules, reasons) = because(&step.because);
-        let mut row = vec![image, action(&step.change), rules, reasons, rehearsal(&became.rehearsal)];
-        if enforces {
+        let rehearsed = match tense {
+            Tense::Due { rehearsed: false } => Cell::text("-"),
+            Tense::Due { rehearsed: true } | Tense::Past => rehearsal(&became.rehearsal),
+        };
+        let mut row = vec![image, action(report, &step.change), rules, reasons, rehearsed];
+        if is_past {
             row.push(outcome(&became.outcome));
         }
         rows.push(row);
     }
     let mut columns = vec![IMAGE, ACTION, POLICY, WHY, Column::names("DRYRUN", 13, 13).firmly(9)];
-    if enforces {
+    if is_past {
         columns.push(Column::names("OUTCOME", 12, 12).firmly(9));
     }
-    section(if enforces { "Changes" } else { "Changes due" }, &columns, rows)
+    section(if is_past { "Changes" } else { "Changes due" }, &columns, rows)
 }
 
 /// What EC2 or amiwarden said about changes that did not go as planned.
-pub(super) fn troubles(report: &CycleReport) -> Section {
-    let is_trouble = |(_, became): &&(Step, StepReport)| trouble(report.mode, became).is_some();
+pub(super) fn troubles(report: &CycleReport, tense: Tense) -> Section {
+    let is_trouble = |(_, became): &&(Step, StepReport)| trouble(tense, became).is_some();
     let found: Vec<&(Step, StepReport)> = report.steps.iter().filter(is_trouble).collect();
-    let of = |it: &&(Step, StepReport)| trouble(report.mode, &it.1);
+    let of = |it: &&(Step, StepReport)| trouble(tense, &it.1);
     let groups = group(
         &found,
-        |it| of(it).map(|(what, _)| what),
-        |it| trouble_words(&it.1, report.mode),
+        |it| (of(it).map(|(what, _)| what), shape(trouble_words(&it.1, tense))),
+        |it| trouble_words(&it.1, tense),
         |it| format!("{} ({})", label(it.0.name.as_deref(), &it.0.image_id), it.0.change.kind()),
     );
     let row = |group: Group<'_, &(Step, StepReport)>| {
         let (what, tone) = of(group.first).unwrap_or(("", Tone::Plain));
-        let words = shorten(trouble_words(&group.first.1, report.mode), WORDS_MAX);
+        let words = shorten(trouble_words(&group.first.1, tense), WORDS_MAX);
         vec![
             Cell::text(what).tone(tone),
             Cell::text(&grouped(group.labels.len())),
@@ -102,20 +108,22 @@ pub(super) fn troubles(report: &CycleReport) -> Section {
         ]
     };
     let columns = [Column::words("WHAT HAPPENED", 14, 20), Column::words("CHANGES", 7, 9), WHY, EXAMPLES];
-    let title = if report.mode == Mode::Enforce { "Not carried out" } else { "Not permitted" };
+    let title = if tense == Tense::Past { "Not carried out" } else { "Not permitted" };
     section(title, &columns, groups.into_iter().map(row).collect())
 }
 
-/// What went otherwise than planned, if anything did. That nothing is tried in observe mode goes without saying.
-fn trouble(mode: Mode, became: &StepReport) -> Option<(&'static str, Tone)> {
+/// What went otherwise than planned, if anything did. That nothing is tried of what is only due goes without
+/// saying, and so does that a plan is not rehearsed.
+fn trouble(tense: Tense, became: &StepReport) -> Option<(&'static str, Tone)> {
     match (&became.rehearsal, &became.outcome) {
         (_, StepOutcome::Failed(_)) => Some(("failed", Tone::Bad)),
         (_, StepOutcome::Unknown(_)) => Some(("outcome unknown", Tone::Bad)),
         (_, StepOutcome::SkippedChanged(_)) => Some(("skipped: image changed", Tone::Caution)),
         (Rehearsal::Denied(_), _) => Some(("rehearsal denied", Tone::Bad)),
         (Rehearsal::Error(_), _) => Some(("rehearsal failed", Tone::Bad)),
+        (Rehearsal::Skipped(_), _) if tense == (Tense::Due { rehearsed: false }) => None,
         (Rehearsal::Skipped(_), _) => Some(("not rehearsed", Tone::Caution)),
-        (Rehearsal::Permitted, StepOutcome::NotAttempted(_)) if mode == Mode::Enforce => {
+        (Rehearsal::Permitted, StepOutcome::NotAttempted(_)) if tense == Tense::Past => {
             Some(("not tried", Tone::Caution))
         }
         (
@@ -125,11 +133,11 @@ fn trouble(mode: Mode, became: &StepReport) -> Option<(&'static str, Tone)> {
     }
 }
 
-fn trouble_words(became: &StepReport, mode: Mode) -> &str {
+fn trouble_words(became: &StepReport, tense: Tense) -> &str {
     let outcome = || became.outcome.detail();
     let rehearsal = || became.rehearsal.detail();
     let words = match became.outcome {
-        StepOutcome::NotAttempted(_) if mode == Mode::Observe => rehearsal(),
+        StepOutcome::NotAttempted(_) if tense != Tense::Past => rehearsal(),
         StepOutcome::NotAttempted(_) => rehearsal().or_else(outcome),
         StepOutcome::Done
         | StepOutcome::AlreadyDone
@@ -162,7 +170,7 @@ pub(super) fn held(report: &CycleReport) -> Section {
     let row = |held: &Held| {
         vec![
             image(report, held.name.as_deref(), &held.image_id, &held.scope),
-            action(&held.change),
+            action(report, &held.change),
             because(&held.because).0,
             Cell::code(held.guard.as_str()).and(Cell::text(&held.reason)),
         ]
@@ -173,17 +181,24 @@ pub(super) fn held(report: &CycleReport) -> Section {
 
 /// How many images are kept for which reason.
 pub(super) fn kept_summary(report: &CycleReport) -> Section {
-    let groups = group(
+    // What one rule says is one reason, however it names what it found.
+    let reason = |kept: &Kept| {
+        let is_the_rules = kept.rule.is_some() && !words::is_our_reason(&kept.reason);
+        (!is_the_rules).then(|| shape(&kept.reason))
+    };
+    let mut groups = group(
         &report.kept,
-        |kept| (kept.policy.clone(), kept.rule.clone()),
+        |kept| (kept.policy.clone(), kept.rule.clone(), reason(kept)),
         |kept| &kept.reason,
         |kept| label(kept.name.as_deref(), &kept.image_id),
     );
+    // That nobody asked for anything is said last; stable, so the largest groups stay first.
+    groups.sort_by_key(|group| group.first.policy.is_none());
     let row = |group: Group<'_, Kept>| {
         let kept = group.first;
         vec![
             Cell::text(&grouped(group.labels.len())),
-            Cell::text(&representative(&kept.reason, group.differ)),
+            Cell::text(&representative(&words::why_kept(&kept.reason), group.differ)),
             kept_by(kept),
             Cell::text(&some(group.labels)),
         ]
@@ -195,7 +210,7 @@ pub(super) fn kept_summary(report: &CycleReport) -> Section {
 pub(super) fn kept_images(report: &CycleReport) -> Section {
     let row = |kept: &Kept| {
         let image = image(report, kept.name.as_deref(), &kept.image_id, &kept.scope);
-        vec![image, Cell::text(&kept.reason), kept_by(kept)]
+        vec![image, Cell::text(&words::why_kept(&kept.reason)), kept_by(kept)]
     };
     section("Kept", &[IMAGE, WHY, POLICY], report.kept.iter().map(row).collect())
 }
@@ -208,7 +223,7 @@ fn kept_by(kept: &Kept) -> Cell {
     }
 }
 
-/// The first text of a group, marked where the others differ from it in their numbers.
+/// The first text of a group, marked where the others tell something else.
 fn representative(text: &str, differ: bool) -> String {
     if differ { format!("{text}, and the like") } else { text.to_owned() }
 }
@@ -218,7 +233,10 @@ pub(super) fn errors(report: &CycleReport) -> Section {
     let names = names(report);
     let groups = group(
         &report.errors,
-        |error| (error.policy.clone(), error.failure.line, error.failure.column),
+        |error| {
+            let PolicyFailure { line, column, message, .. } = &error.failure;
+            (error.policy.clone(), *line, *column, shape(message))
+        },
         |error| &error.failure.message,
         |error| label(names.get(&error.image_id).copied(), &error.image_id),
     );
@@ -232,7 +250,7 @@ pub(super) fn errors(report: &CycleReport) -> Section {
         let rule = failure.rule.as_ref().map_or_else(Cell::empty, |rule| Cell::text(&rule.name));
         vec![
             Cell::code(&at).and(rule).tone(Tone::Bad),
-            Cell::text(&representative(&failure.message, group.differ)),
+            Cell::text(&failure.message),
             Cell::text(&grouped(group.labels.len())),
             Cell::text(&some(group.labels)),
         ]
@@ -317,13 +335,13 @@ fn image(report: &CycleReport, name: Option<&str>, id: &ImageId, scope: &Scope) 
     if has_several(report) { cell.and(Cell::text(&place(scope))) } else { cell }
 }
 
-fn action(change: &Change) -> Cell {
+fn action(report: &CycleReport, change: &Change) -> Cell {
     let tone = match change.kind() {
         ActionKind::Deregister => Tone::Bad,
         ActionKind::Disable => Tone::Caution,
         _ => Tone::Plain,
     };
-    Cell::text(&words::change(change)).tone(tone)
+    Cell::text(&words::change(change, report.started_at)).tone(tone)
 }
 
 fn rehearsal(rehearsal: &Rehearsal) -> Cell {

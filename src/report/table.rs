@@ -11,6 +11,7 @@ use owo_colors::{OwoColorize, Style as Colours};
 use super::Style;
 use super::document::{Cell, Column, Document, Line, Section, Tone, Whole};
 use super::layout::{Wish, widths};
+use super::wrap::{fold, wrap};
 
 /// The width where there is no terminal to ask: most viewers of logs show as much.
 const WIDTH_DEFAULT: u16 = 120;
@@ -41,9 +42,7 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn Write) -> 
         for line in section.note.iter().flat_map(|note| wrap(note, sentence)) {
             writeln!(out, "{line}")?;
         }
-        for line in table(section, width, style.colour).lines() {
-            writeln!(out, "{}", line.trim_end())?;
-        }
+        write_table(section, style, out)?;
     }
     writeln!(out)?;
     for line in document.totals.iter().flat_map(|line| wrap(line, usize::from(width))) {
@@ -61,6 +60,15 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn Write) -> 
     Ok(())
 }
 
+/// Writes the rows of the section below their header.
+pub(super) fn write_table(section: &Section, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    let width = style.width.unwrap_or(WIDTH_DEFAULT).max(WIDTH_MIN);
+    for line in table(section, width, style.colour).lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
 fn table(section: &Section, width: u16, colour: bool) -> Table {
     let mut table = Table::new();
     table.load_style(LINES).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
@@ -70,20 +78,22 @@ fn table(section: &Section, width: u16, colour: bool) -> Table {
         table.force_no_tty();
     }
     table.set_header(section.columns.iter().map(|column| TableCell::new(column.title)).collect::<Vec<_>>());
+    let widths = column_widths(section, width);
     for cells in &section.rows {
-        table.add_row(cells.iter().map(cell).collect::<Vec<_>>());
+        table.add_row(cells.iter().zip(&widths).map(|(it, width)| cell(it, *width)).collect::<Vec<_>>());
     }
-    table.set_constraints(constraints(section, width));
+    // Beside the content, a space stands on either side.
+    let constraint = |width: u16| ColumnConstraint::Absolute(Width::Fixed(width.saturating_add(2)));
+    table.set_constraints(widths.into_iter().map(constraint));
     table
 }
 
-/// The width of each column, with the space that stands on either side of its content.
-fn constraints(section: &Section, width: u16) -> Vec<ColumnConstraint> {
+/// The width of each column's content.
+fn column_widths(section: &Section, width: u16) -> Vec<u16> {
     let wishes: Vec<Wish> =
         section.columns.iter().enumerate().map(|(index, column)| wish(section, index, column)).collect();
     let padding = u16::try_from(wishes.len() * 2).unwrap_or(u16::MAX);
-    let widths = widths(&wishes, width.saturating_sub(padding));
-    widths.into_iter().map(|width| ColumnConstraint::Absolute(Width::Fixed(width + 2))).collect()
+    widths(&wishes, width.saturating_sub(padding))
 }
 
 fn wish(section: &Section, index: usize, column: &Column) -> Wish {
@@ -108,8 +118,10 @@ fn wish(section: &Section, index: usize, column: &Column) -> Wish {
     Wish { firm, word, line }
 }
 
-fn cell(cell: &Cell) -> TableCell {
-    let text = cell.lines.iter().map(Line::as_str).collect::<Vec<_>>().join("\n");
+fn cell(cell: &Cell, width: u16) -> TableCell {
+    // The library would tear a long word wherever the column ends.
+    let lines = cell.lines.iter().flat_map(|line| fold(line.as_str(), usize::from(width)));
+    let text = lines.collect::<Vec<_>>().join("\n");
     let shown = TableCell::new_owned(text);
     match cell.tone {
         Tone::Plain => shown,
@@ -130,19 +142,4 @@ fn paint(text: &str, tone: Tone, colour: bool) -> String {
         Tone::Bad => Colours::new().red().bold(),
     };
     text.style(colours).to_string()
-}
-
-/// The words of `text` in lines of at most `width` characters. A longer word has a line of its own.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }

@@ -57,7 +57,7 @@ pub(super) fn was(number: usize) -> &'static str {
 }
 
 /// The digits in groups of three: `12,345`.
-pub(super) fn grouped(number: usize) -> String {
+pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -1,7 +1,10 @@
 //! What amiwarden does and finds, in plain words.
 
+use std::borrow::Cow;
+
 use amiwarden_core::{
-    Change, ImageId, LaunchPermission, LaunchPermissions, Rehearsal, Scope, SnapshotFate, StepOutcome,
+    ActionKind, Change, ImageId, LaunchPermission, LaunchPermissions, Rehearsal, Scope, SnapshotFate,
+    StepOutcome, Timestamp,
 };
 
 use super::text::clean;
@@ -9,8 +12,8 @@ use super::text::clean;
 /// How many names are written out before the rest is counted.
 const NAMES_MAX: usize = 3;
 
-/// The change, as a person would ask for it.
-pub(super) fn change(change: &Change) -> String {
+/// The change, as a person would ask for it at `now`.
+pub(super) fn change(change: &Change, now: Timestamp) -> String {
     match change {
         Change::StripPublic => "make private".to_owned(),
         Change::StripShares(grants) => format!("stop sharing with {}", principals(grants)),
@@ -24,6 +27,7 @@ pub(super) fn change(change: &Change) -> String {
         Change::Protect { cooldown: false } => "protect from deregistration".to_owned(),
         Change::Protect { cooldown: true } => "protect from deregistration, with cooldown".to_owned(),
         Change::Unprotect => "end deregistration protection".to_owned(),
+        Change::Deprecate(at) if *at <= now => "deprecate now".to_owned(),
         Change::Deprecate(at) => format!("deprecate from {}", at.strftime("%Y-%m-%d")),
         Change::Undeprecate => "end deprecation".to_owned(),
         Change::Disable => "disable".to_owned(),
@@ -52,6 +56,49 @@ pub(super) fn some(names: impl IntoIterator<Item = String>) -> String {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
+}
+
+/// That the effect of an action of this kind holds already.
+fn already(kind: ActionKind) -> &'static str {
+    match kind {
+        ActionKind::StripPublic => "already private",
+        ActionKind::StripShares => "already shared with nobody else",
+        ActionKind::Share => "already shared",
+        ActionKind::SetDescription => "already described so",
+        ActionKind::RequireImdsv2 => "already requires IMDSv2",
+        ActionKind::Tag => "already tagged",
+        ActionKind::Untag => "already without the tag",
+        ActionKind::Protect => "already protected from deregistration",
+        ActionKind::Unprotect => "already without deregistration protection",
+        ActionKind::Deprecate => "already deprecated",
+        ActionKind::Undeprecate => "already not deprecated",
+        ActionKind::Disable => "already disabled",
+        ActionKind::Enable => "already enabled",
+        ActionKind::Deregister => "already deregistered",
+    }
+}
+
+/// How planning says that the effect of an action holds.
+const HOLDS_ALREADY: &str = " holds already";
+
+/// Why an image is kept, as a person would say it.
+pub(super) fn why_kept(reason: &str) -> Cow<'_, str> {
+    let kind = reason.strip_suffix(HOLDS_ALREADY).and_then(kind_of);
+    kind.map_or(Cow::Borrowed(reason), |kind| Cow::Borrowed(already(kind)))
+}
+
+/// Whether planning gives this reason where a rule is at its root, and not the rule itself. A rule that says the
+/// same only stands in a line of its own.
+pub(super) fn is_our_reason(reason: &str) -> bool {
+    let names_action = |(kind, _): (&str, &str)| kind_of(kind).is_some();
+    reason.starts_with("the policy could not be evaluated: ")
+        || reason.starts_with("policies contradict each other: ")
+        || reason.split_once(" is not possible: ").is_some_and(names_action)
+        || reason.strip_suffix(HOLDS_ALREADY).and_then(kind_of).is_some()
+}
+
+fn kind_of(name: &str) -> Option<ActionKind> {
+    ActionKind::ALL.into_iter().find(|kind| kind.as_str() == name)
 }
 
 /// What a person calls the image: its name, where it has one.

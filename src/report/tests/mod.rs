@@ -2,7 +2,7 @@ mod sample;
 
 use std::fmt::Write as _;
 
-use amiwarden_core::{ActionKind, CycleReport};
+use amiwarden_core::{ActionKind, CycleReport, Rehearsal, StepOutcome};
 use serde_json::Value;
 
 use super::*;
@@ -39,6 +39,107 @@ fn tables() {
     let every_image =
         Style { detail: Detail::EveryImage, command: "amiwarden --sandbox".to_owned(), ..Style::default() };
     check("table_every_image", &sample::observed(), &every_image);
+    check("table_planned", &sample::planned(), &at_width(100));
+    check("table_preview", &sample::waiting(), &Style { stage: Stage::Preview, ..at_width(100) });
+    check("table_applied_again", &sample::applied_again(), &at_width(120));
+}
+
+/// The first sentence of the report.
+fn first_sentence(report: &CycleReport) -> String {
+    let text = shown(report, Format::Markdown, &Style::default());
+    text.lines().nth(2).unwrap().to_owned()
+}
+
+#[test]
+fn the_first_sentence_says_what_became_of_the_changes() {
+    let place = "in 111122223333/us-east-1";
+    let check = |report: &CycleReport, expected: &str| {
+        let expected = format!("{expected}, nothing is held back, no image is kept.");
+        assert_eq!(first_sentence(report), expected.replace(" @ ", &format!(" {place}: ")));
+    };
+    let of = |outcomes: &[StepOutcome]| sample::outcomes(outcomes);
+    let skipped = || StepOutcome::SkippedChanged("its state has changed".to_owned());
+    let (done, already) = (StepOutcome::Done, StepOutcome::AlreadyDone);
+    check(&of(&[]), "Looked at no image @ no change is due");
+    check(&of(std::slice::from_ref(&done)), "Worked on 1 image @ 1 change was carried out");
+    check(&of(&[done.clone(), done.clone()]), "Worked on 2 images @ 2 changes were carried out");
+    check(
+        &of(&[done, already.clone()]),
+        "Worked on 2 images @ 1 of 2 changes was carried out, 1 was done already",
+    );
+    check(&of(std::slice::from_ref(&already)), "Worked on 1 image @ the only change was done already");
+    check(
+        &of(&[already.clone(), already, skipped()]),
+        "Worked on 3 images @ none of 3 changes was carried out, 2 were done already, \
+         1 was skipped because the image has changed",
+    );
+}
+
+/// What is told before the question is not told as if it had happened, and not as if it had gone wrong.
+#[test]
+fn a_preview_says_what_is_due() {
+    let report = sample::waiting();
+    let preview = Style { stage: Stage::Preview, ..Style::default() };
+    let text = shown(&report, Format::Table, &preview);
+    assert!(text.contains("9 changes on 8 images are due") && text.contains("Nothing is changed yet."));
+    for wrong in ["NOT CARRIED OUT", "OUTCOME", "Next:", "was not tried", "waiting for"] {
+        assert!(!text.contains(wrong), "{wrong}: {text}");
+    }
+    let text = shown(&report, Format::Table, &Style::default());
+    assert!(text.contains("none of 9 changes was carried out") && text.contains("NOT CARRIED OUT"), "{text}");
+}
+
+#[test]
+fn a_plan_that_only_reads_is_no_alarm() {
+    let text = shown(&sample::planned(), Format::Markdown, &Style::default());
+    assert!(!text.contains("Not permitted") && !text.contains("not rehearsed"), "{text}");
+    let rows =
+        text.lines().skip_while(|line| *line != "### Changes due").filter(|line| line.ends_with("| - |"));
+    assert_eq!(rows.count(), 9);
+    // One that was rehearsed but in part is.
+    let mut report = sample::planned();
+    report.steps[0].1.rehearsal = Rehearsal::Permitted;
+    let text = shown(&report, Format::Markdown, &Style::default());
+    assert!(text.contains("| not rehearsed | 8 |"), "{text}");
+}
+
+#[test]
+fn what_one_rule_keeps_is_one_reason() {
+    let report = sample::kept_by_one_rule();
+    let text = shown(&report, Format::Markdown, &Style::default());
+    let rows: Vec<&str> = text.lines().filter(|line| line.contains("`keep-used:3`")).collect();
+    assert_eq!(rows, ["| 2 | used by i-a, and the like | `keep-used:3`<br>in use | web-1, web-2 |"]);
+    let rows: Vec<&str> = text.lines().filter(|line| line.contains("`retire:9`")).collect();
+    let expected = [
+        "| 2 | already disabled | `retire:9`<br>stale | web-3, web-4 |",
+        "| 1 | disable is not possible: its state is unknown | `retire:9`<br>stale | web-5 |",
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn lists_look_like_reports_and_are_as_harmless() {
+    let list = List {
+        columns: vec![
+            ListColumn { title: "WHEN", is_prose: false },
+            ListColumn { title: "WHAT", is_prose: true },
+        ],
+        rows: vec![vec!["today".to_owned(), "a|b, \u{1b}[31mred\u{202e}".to_owned()]],
+    };
+    let text = |write: &dyn Fn(&mut Vec<u8>) -> io::Result<()>| {
+        let mut out = Vec::new();
+        write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let table = text(&|out| list.write_table(&at_width(80), out));
+    let rule = "─".repeat(23);
+    let row = " today  a|b, \u{fffd}[31mred\u{fffd}";
+    assert_eq!(table, format!(" WHEN   WHAT\n{rule}\n{row}\n"));
+    let markdown = text(&|out| list.write_markdown(out));
+    let row = "| today | a\\|b, \u{fffd}\\[31mred\u{fffd} |";
+    assert_eq!(markdown, format!("| WHEN | WHAT |\n| --- | --- |\n{row}\n"));
+    let csv = text(&|out| list.write_csv(out));
+    assert_eq!(csv, "WHEN,WHAT\r\ntoday,\"a|b, \u{fffd}[31mred\u{fffd}\"\r\n");
 }
 
 #[test]
@@ -173,7 +274,8 @@ fn every_kind_of_change_is_said_in_words() {
     let report = sample::every_change();
     let kinds: Vec<ActionKind> = report.steps.iter().map(|(step, _)| step.change.kind()).collect();
     assert!(ActionKind::ALL.iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
-    let words: Vec<String> = report.steps.iter().map(|(step, _)| words::change(&step.change)).collect();
+    let words: Vec<String> =
+        report.steps.iter().map(|(step, _)| words::change(&step.change, report.started_at)).collect();
     matches_snapshot("every_change", &words.join("\n"));
 }
 

@@ -285,6 +285,58 @@ pub(super) fn enforced() -> CycleReport {
     report
 }
 
+/// The demo fleet as `plan` shows it, which only reads.
+pub(super) fn planned() -> CycleReport {
+    let mut report = observed();
+    for (_, step) in &mut report.steps {
+        step.rehearsal = Rehearsal::Skipped("`plan` only reads; `run` rehearses".to_owned());
+    }
+    report
+}
+
+/// The demo fleet before the changes are confirmed.
+pub(super) fn waiting() -> CycleReport {
+    let mut report = demo(Mode::Enforce).build();
+    for (_, step) in &mut report.steps {
+        step.outcome = StepOutcome::NotAttempted("waiting for confirmation".to_owned());
+        step.request_id = None;
+    }
+    report
+}
+
+/// A plan that is applied for the second time.
+pub(super) fn applied_again() -> CycleReport {
+    let mut report = demo(Mode::Enforce).build();
+    for (_, step) in &mut report.steps {
+        step.outcome = StepOutcome::AlreadyDone;
+        step.request_id = None;
+    }
+    report.steps[3].1.outcome = StepOutcome::SkippedChanged("its tags have changed".to_owned());
+    report
+}
+
+/// One change with each of these outcomes, each to an image of its own.
+pub(super) fn outcomes(outcomes: &[StepOutcome]) -> CycleReport {
+    let mut sample = Sample::new(Mode::Enforce);
+    for outcome in outcomes {
+        sample.step("web-1", Change::Disable, stale(90)).outcome = outcome.clone();
+    }
+    sample.build()
+}
+
+/// Images that rules keep, and images that are kept whatever their rule wanted.
+pub(super) fn kept_by_one_rule() -> CycleReport {
+    let mut sample = Sample::new(Mode::Observe);
+    let in_use = Some(("keep-used", "in use", 3));
+    sample.kept(Some("web-1"), "used by i-a", in_use);
+    sample.kept(Some("web-2"), "used by i-b and 2 more", in_use);
+    let stale = Some(("retire", "stale", 9));
+    sample.kept(Some("web-3"), "disable holds already", stale);
+    sample.kept(Some("web-4"), "disable holds already", stale);
+    sample.kept(Some("web-5"), "disable is not possible: its state is unknown", stale);
+    sample.build()
+}
+
 /// Two Regions, one of them in trouble.
 pub(super) fn troubled() -> CycleReport {
     let mut report = demo(Mode::Observe).build();
@@ -346,6 +398,8 @@ pub(super) fn every_change() -> CycleReport {
         Change::Protect { cooldown: true },
         Change::Unprotect,
         Change::Deprecate(timestamp("2026-03-31T12:00:00Z")),
+        // The run began at this instant.
+        Change::Deprecate(timestamp("2026-03-01T08:00:00Z")),
         Change::Undeprecate,
         Change::Disable,
         Change::Enable,
