@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::Global;
 use super::failure::Failure;
-use crate::report::{Detail, Style};
+use crate::report::{Detail, Stage, Style};
 
 /// Prints a report. A reader who has seen enough, such as `head`, is no error.
 pub(super) fn print(report: &[u8]) -> io::Result<()> {
@@ -41,7 +41,7 @@ pub(super) fn style(global: &Global) -> Style {
 
 /// How a report looks that goes to standard error, to be looked at before a question is answered.
 pub(super) fn style_of_preview(global: &Global) -> Style {
-    Style { command: command(global), ..style_of(&io::stderr()) }
+    Style { command: command(global), stage: Stage::Preview, ..style_of(&io::stderr()) }
 }
 
 /// What to call amiwarden with, so that a suggested command works on the same configuration, store and account.

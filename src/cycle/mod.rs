@@ -273,6 +273,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             clock: self.clock,
             stop: self.stop,
             progress: self.progress,
+            observed_at: self.started_at,
         }
     }
 

@@ -9,10 +9,11 @@
 mod rehearse;
 mod send;
 mod settle;
+mod throttle;
 
 use amiwarden_core::{
-    Change, CloudReader, CloudWriter, Fact, Image, LaunchPermissions, Plan, Rehearsal, RunId, SnapshotResult,
-    Step, StepOutcome, StepReport, Timestamp,
+    Change, CloudReader, CloudWriter, Duration, Fact, Image, ImageState, LaunchPermissions, Plan, Rehearsal,
+    RunId, SnapshotResult, Step, StepOutcome, StepReport, Timestamp,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +37,13 @@ pub(crate) struct Executor<'a, R, W> {
     pub(crate) clock: Clock,
     pub(crate) stop: &'a CancellationToken,
     pub(crate) progress: &'a Progress,
+    /// When the proof that nothing uses the images was read.
+    pub(crate) observed_at: Timestamp,
 }
+
+/// The proof that nothing uses an image is good for so long. Confirmations can wait and plans can be long, and what
+/// has come into use meanwhile the image itself does not show.
+const PROOF_AGE_MAX: Duration = Duration::from_minutes(15);
 
 /// One step with its place in the plan and what its rehearsal said.
 pub(crate) struct Rehearsed<'a> {
@@ -121,6 +128,11 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
 
     /// Reads the image again. An error is the outcome of a step that must not be carried out.
     async fn examine(&self, step: &Step) -> Result<(Image, Option<LaunchPermissions>), StepOutcome> {
+        let proof_age = Duration::between(self.observed_at, (self.clock)());
+        if step.change.kind().is_destructive() && proof_age > PROOF_AGE_MAX {
+            let reason = format!("the proof that nothing uses it is {proof_age} old: run again");
+            return Err(StepOutcome::NotAttempted(reason));
+        }
         let image = self.reader.image(&step.image_id).await.map_err(|error| {
             StepOutcome::NotAttempted(format!("the image could not be read again: {error}"))
         })?;
@@ -130,7 +142,9 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
                 _ => StepOutcome::SkippedChanged("EC2 does not list the image any more".to_owned()),
             });
         };
-        let permissions = if step.covers_launch_permissions || takes_permissions_away(&step.change) {
+        // Disabling took every launch permission away, and EC2 may refuse to tell of a disabled image that has none.
+        let has_some_to_save = image.state != ImageState::Disabled && takes_permissions_away(&step.change);
+        let permissions = if step.covers_launch_permissions || has_some_to_save {
             Some(self.permissions(step).await?)
         } else {
             None

@@ -2,6 +2,7 @@
 
 use amiwarden_core::{Change, CloudReader, Fact, ImageId, Rehearsal, StepOutcome, StepReport, Timestamp};
 
+use super::send::look_for_a_while;
 use crate::store::{Store, StoreError};
 
 /// What a look at the image says about a change.
@@ -53,12 +54,13 @@ pub(crate) async fn settle_open_intents<R: CloudReader>(
         let Some(reader) = readers.iter().find(|reader| *reader.scope() == open.step.scope) else {
             continue;
         };
-        let outcome = match look(*reader, &open.step.image_id, &open.step.change, now).await {
+        // Measured from when it was asked for: a date that has passed since proves nothing.
+        let outcome = match look_for_a_while(*reader, &open.step, open.at).await {
             Look::Holds => StepOutcome::Done,
             Look::DoesNotHold => StepOutcome::Failed(
                 "it had not taken effect when the image was read at a later start".to_owned(),
             ),
-            Look::Gone => StepOutcome::Failed(
+            Look::Gone => StepOutcome::SkippedChanged(
                 "EC2 does not list the image any more: whether it took effect cannot be told".to_owned(),
             ),
             Look::Unreadable(reason) => {

@@ -28,7 +28,7 @@ fn history_lists_runs_and_events() {
     let place = Place::new();
     let report = place.run(&["run", "--sandbox", "--enforce", "--yes", "--format", "json"]).code(0).json();
     let runs = place.run(&["history", "--sandbox"]).code(0).out;
-    assert!(runs.contains(report["run_id"].as_str().unwrap()), "{runs}");
+    assert!(runs.contains(report["plan_id"].as_str().unwrap()), "{runs}");
     let image = report["steps"][0]["image_id"].as_str().unwrap();
     let events = place.run(&["history", "--sandbox", image]).code(0).out;
     for part in ["first seen", "decided:", "begun", "is done"] {

@@ -178,6 +178,43 @@ fn apply_carries_out_exactly_the_plan_that_was_made() {
 }
 
 #[test]
+fn p3_apply_does_nothing_that_todays_configuration_would_not() {
+    let policy = rule(r##"[disable("old"), tag(#{Team: "web"}, "owned")]"##);
+    let (account, place) = scene(&policy, r#"[{"name": "web-1", "created": "-100d"}]"#);
+    place.run(&["plan"]).code(0);
+    let outcomes = |config: &str, policy: &str| {
+        place.write("amiwarden.toml", config).write("policies/only.rhai", policy);
+        let report = place.run(&["apply", "--enforce", "--yes", "--format", "json"]).code(0).json();
+        let steps = report["steps"].as_array().unwrap().clone();
+        steps.iter().map(|step| step["outcome"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let config = format!("[policies]\ndir = \"policies\"\n{LIMITS}");
+    let observing = format!("{config}[[policy]]\nfile = \"only.rhai\"\nmode = \"observe\"\n");
+    assert_eq!(outcomes(&observing, &policy), ["not-attempted", "not-attempted"]);
+    let no_more = config.replace("disable_per_cycle = 50", "disable_per_cycle = 0");
+    let other_tag = rule(r##"[disable("old"), tag(#{Team: "api"}, "owned")]"##);
+    assert_eq!(outcomes(&no_more, &other_tag), ["skipped-changed", "skipped-changed"]);
+    assert!(account.applied().is_empty());
+}
+
+#[test]
+fn p3_an_observing_policy_adds_nothing_to_what_is_carried_out() {
+    let (account, place) = scene(
+        &rule(r##"[tag(#{Cost: "1"}, "counted"), share(#{accounts: ["222233334444"]}, "partner")]"##),
+        r#"[{"name": "web-1", "created": "-100d"}]"#,
+    );
+    let other = rule(r##"[tag(#{Secret: "1"}, "tried"), share(#{accounts: ["999988887777"]}, "tried")]"##);
+    place.write("policies/other.rhai", &other);
+    let observing = "[[policy]]\nfile = \"other.rhai\"\nmode = \"observe\"\n";
+    place.write("amiwarden.toml", &format!("[policies]\ndir = \"policies\"\n{LIMITS}{observing}"));
+    enforce(&place);
+    let image = account.cloud().image_named("web-1").unwrap();
+    assert!(image.tags.contains_key("Cost") && !image.tags.contains_key("Secret"), "{:?}", image.tags);
+    let shared: Vec<String> = image.launch_permissions.iter().map(ToString::to_string).collect();
+    assert_eq!(shared, ["222233334444"]);
+}
+
+#[test]
 fn p2_apply_skips_what_came_into_use_since_the_plan() {
     let (account, place) = scene(&rule(r#"disable("old")"#), r#"[{"name": "web-1", "created": "-100d"}]"#);
     place.run(&["plan"]).code(0);

@@ -83,6 +83,25 @@ fn throttling_is_waited_out() {
 }
 
 #[test]
+fn a_throttled_rehearsal_is_sent_again() {
+    let (account, place) = account(1);
+    account.cloud().inject(Fault::new("DisableImage", FaultKind::Throttle).rehearsals_only().nth(1));
+    let report = run(&place, 0);
+    assert_eq!(report["steps"][0]["rehearsal"], "permitted", "{report}");
+    assert_eq!(report["steps"][0]["outcome"], "done");
+}
+
+#[test]
+fn a_step_that_was_carried_out_in_part_says_so() {
+    let (account, place) = account(1);
+    account.cloud().deny_real_only("DisableImage");
+    let report = run(&place, 1);
+    assert_eq!(report["steps"][0]["outcome"], "failed", "{report}");
+    let detail = report["steps"][0]["outcome_detail"].as_str().unwrap();
+    assert!(detail.contains("CreateTags had been carried out"), "{detail}");
+}
+
+#[test]
 fn a_refusal_is_recorded_and_the_rest_goes_on() {
     let (account, place) = account(3);
     let refused = account.cloud().image_named("web-1").unwrap().id;

@@ -48,7 +48,8 @@ pub enum StepOutcome {
     AlreadyDone,
     /// The image is not what the plan rests on any more; nothing was sent. The text says what changed.
     SkippedChanged(String),
-    /// EC2 refused it; nothing changed. EC2's words.
+    /// EC2 refused it, and the image does not show its effect. EC2's words, and what of the step had been carried
+    /// out before.
     Failed(String),
     /// It was sent and nobody knows whether it took effect. It is settled by reading the image at the next
     /// start.

@@ -55,6 +55,11 @@ impl Duration {
         Self::from_seconds(days.saturating_mul(DAY))
     }
 
+    /// For constants: so many minutes.
+    pub const fn from_minutes(minutes: i64) -> Self {
+        Self(minutes * MINUTE)
+    }
+
     /// From one instant to a later one; negative when `later` is earlier.
     pub fn between(earlier: Timestamp, later: Timestamp) -> Self {
         Self::from_seconds(later.as_second().saturating_sub(earlier.as_second()))
