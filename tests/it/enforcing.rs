@@ -84,7 +84,7 @@ fn strips_take_exactly_the_unwanted_grants() {
     let organization = "arn:aws:organizations::111122223333:organization/o-acme123456";
     let (account, place) = scene(
         &rule(&format!(
-            r##"[strip_public("never public"), strip_shares(#{{except_accounts: ["222233334444"], except_organizations: ["{organization}"]}}, "unknown")]"##
+            r#"[strip_public("never public"), strip_shares(#{{except_accounts: ["222233334444"], except_organizations: ["{organization}"]}}, "unknown")]"#
         )),
         &format!(
             r#"[{{"name": "base-1", "created": "-10d",
@@ -102,9 +102,9 @@ fn strips_take_exactly_the_unwanted_grants() {
 fn attributes_tags_protection_and_deprecation_are_real() {
     let (account, place) = scene(
         &rule(
-            r##"[set_description("kept by policy", "described"), require_imdsv2("required"),
+            r#"[set_description("kept by policy", "described"), require_imdsv2("required"),
                 tag(#{Owner: "web"}, "owned"), untag(["Old"], "renamed"), protect("precious"),
-                deprecate(image.created_at + 30.days, "old"), share(#{accounts: ["222233334444"]}, "partner")]"##,
+                deprecate(image.created_at + 30.days, "old"), share(#{accounts: ["222233334444"]}, "partner")]"#,
         ),
         r#"[{"name": "base-1", "created": "-100d", "tags": {"Old": "x", "Env": "prod"}}]"#,
     );
@@ -126,8 +126,7 @@ fn attributes_tags_protection_and_deprecation_are_real() {
 fn deregister_deletes_snapshots_only_when_asked_and_records_each() {
     let image = r#"[{"name": "web-1", "created": "-100d", "state": "disabled",
         "snapshots": [{"id": "snap-0000000000000000a", "size_gib": 8}]}]"#;
-    for (action, left) in
-        [(r#"deregister("gone")"#, 1), (r##"deregister(#{snapshots: "delete"}, "gone")"##, 0)]
+    for (action, left) in [(r#"deregister("gone")"#, 1), (r#"deregister(#{snapshots: "delete"}, "gone")"#, 0)]
     {
         let (account, place) = scene(&rule(action), image);
         // The hold begins when amiwarden first sees the image disabled, so the first run holds it back.
@@ -179,7 +178,7 @@ fn apply_carries_out_exactly_the_plan_that_was_made() {
 
 #[test]
 fn p3_apply_does_nothing_that_todays_configuration_would_not() {
-    let policy = rule(r##"[disable("old"), tag(#{Team: "web"}, "owned")]"##);
+    let policy = rule(r#"[disable("old"), tag(#{Team: "web"}, "owned")]"#);
     let (account, place) = scene(&policy, r#"[{"name": "web-1", "created": "-100d"}]"#);
     place.run(&["plan"]).code(0);
     let outcomes = |config: &str, policy: &str| {
@@ -192,7 +191,7 @@ fn p3_apply_does_nothing_that_todays_configuration_would_not() {
     let observing = format!("{config}[[policy]]\nfile = \"only.rhai\"\nmode = \"observe\"\n");
     assert_eq!(outcomes(&observing, &policy), ["not-attempted", "not-attempted"]);
     let no_more = config.replace("disable_per_cycle = 50", "disable_per_cycle = 0");
-    let other_tag = rule(r##"[disable("old"), tag(#{Team: "api"}, "owned")]"##);
+    let other_tag = rule(r#"[disable("old"), tag(#{Team: "api"}, "owned")]"#);
     assert_eq!(outcomes(&no_more, &other_tag), ["skipped-changed", "skipped-changed"]);
     assert!(account.applied().is_empty());
 }
@@ -200,10 +199,10 @@ fn p3_apply_does_nothing_that_todays_configuration_would_not() {
 #[test]
 fn p3_an_observing_policy_adds_nothing_to_what_is_carried_out() {
     let (account, place) = scene(
-        &rule(r##"[tag(#{Cost: "1"}, "counted"), share(#{accounts: ["222233334444"]}, "partner")]"##),
+        &rule(r#"[tag(#{Cost: "1"}, "counted"), share(#{accounts: ["222233334444"]}, "partner")]"#),
         r#"[{"name": "web-1", "created": "-100d"}]"#,
     );
-    let other = rule(r##"[tag(#{Secret: "1"}, "tried"), share(#{accounts: ["999988887777"]}, "tried")]"##);
+    let other = rule(r#"[tag(#{Secret: "1"}, "tried"), share(#{accounts: ["999988887777"]}, "tried")]"#);
     place.write("policies/other.rhai", &other);
     let observing = "[[policy]]\nfile = \"other.rhai\"\nmode = \"observe\"\n";
     place.write("amiwarden.toml", &format!("[policies]\ndir = \"policies\"\n{LIMITS}{observing}"));

@@ -31,8 +31,8 @@ async fn moto_images_are_disabled_enabled_deregistered_and_unshared() {
         return;
     };
     let url = format!("http://127.0.0.1:{port}");
-    let cloud = Moto::connect(&url).await;
-    let seeded = cloud.seed().await;
+    let cloud = Box::pin(Moto::connect(&url)).await;
+    let seeded = Box::pin(cloud.seed()).await;
 
     let place = Place::facing(&url);
     place.write("amiwarden.toml", CONFIG).write("policies/moto.rhai", POLICY);
@@ -67,14 +67,14 @@ permanent = "allow"
 "#;
 
 /// moto's images are all new, so a tag says what each is for.
-const POLICY: &str = r##"
+const POLICY: &str = r#"
 rule "disable" when image.tag("task") == "disable" { disable("asked for by its tag") }
 rule "enable" when image.tag("task") == "enable" { enable("asked for by its tag") }
 rule "deregister" when image.tag("task") == "deregister" { deregister("asked for by its tag") }
 rule "strip" when image.tag("task") == "strip" {
     [strip_public("never public"), strip_shares(#{except_accounts: ["222233334444"]}, "unknown account")]
 }
-"##;
+"#;
 
 /// The account behind moto, through the AWS API.
 struct Moto {
