@@ -14,6 +14,7 @@
 mod actions;
 mod catalog;
 mod compile;
+mod condition;
 mod engine;
 mod family;
 mod fault;

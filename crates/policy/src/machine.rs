@@ -6,14 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
+use amiwarden_core::{FactReading, Facts};
 use rhai::{
     Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState,
     ImmutableString, Scope,
 };
 
 use crate::engine::renew_budget;
+use crate::family::Families;
 use crate::fault::RhaiError;
 use crate::modules::SharedModule;
+use crate::subject::{Reach, Subject};
 
 /// The variable that holds the image.
 pub(crate) const IMAGE: &str = "image";
@@ -28,6 +31,9 @@ pub(crate) struct Machine {
     global: GlobalRuntimeState,
     caches: Caches,
     scope: Scope<'static>,
+    subject: Option<Subject>,
+    /// Whether the variables show the subject. They are brought up to date only when an expression may read them.
+    shown: bool,
 }
 
 impl Machine {
@@ -43,14 +49,15 @@ impl Machine {
         for name in PREDEFINED {
             scope.push_dynamic(name, Dynamic::UNIT);
         }
-        Self { global, caches, scope }
+        Self { global, caches, scope, subject: None, shown: true }
     }
 
     /// Another one in the same state.
     pub(crate) fn fork(&self) -> Self {
         let mut caches = Caches::new();
         caches.push_fn_resolution_cache();
-        Self { global: self.global.clone(), caches, scope: self.scope.clone() }
+        let (global, scope) = (self.global.clone(), self.scope.clone());
+        Self { global, caches, scope, subject: None, shown: true }
     }
 
     pub(crate) fn import(&mut self, alias: &str, module: SharedModule) {
@@ -81,13 +88,50 @@ impl Machine {
         renew_budget();
     }
 
-    /// The predefined variable of that name.
-    pub(crate) fn predefined(&mut self, name: &'static str) -> Option<&mut Dynamic> {
-        self.scope.get_mut(name)
+    /// Turns to another image, of which nothing has been read yet.
+    pub(crate) fn look_at(&mut self, facts: &Arc<Facts>, families: &Families) {
+        if let Some(subject) = &mut self.subject {
+            subject.turn_to(facts);
+        } else {
+            self.subject = Some(Subject::new(Arc::clone(facts), families.clone(), Reach::Everything));
+        }
+        self.shown = false;
+    }
+
+    /// What has been read of the image.
+    pub(crate) fn readings(&self) -> Vec<FactReading> {
+        self.subject.as_ref().map(Subject::readings).unwrap_or_default()
+    }
+
+    /// A fact of the image, by its place in the catalog.
+    pub(crate) fn fact(&self, number: usize) -> Result<Dynamic, RhaiError> {
+        self.subject.as_ref().map_or(Ok(Dynamic::UNIT), |subject| subject.fact(number))
+    }
+
+    /// The value of a tag of the image.
+    pub(crate) fn tag(&self, key: &str) -> Dynamic {
+        self.subject.as_ref().map_or(Dynamic::UNIT, |subject| subject.tag(key))
+    }
+
+    /// Whether the image has a tag.
+    pub(crate) fn has_tag(&self, key: &str) -> bool {
+        self.subject.as_ref().is_some_and(|subject| subject.has_tag(key))
+    }
+
+    fn show_subject(&mut self) {
+        let Some(subject) = self.subject.as_ref().filter(|_| !self.shown) else { return };
+        if let Some(slot) = self.scope.get_mut(NOW) {
+            *slot = Dynamic::from(subject.facts.now);
+        }
+        if let Some(slot) = self.scope.get_mut(IMAGE) {
+            *slot = Dynamic::from(subject.clone());
+        }
+        self.shown = true;
     }
 
     /// The value of an expression; that of a block is its last expression or what it returns.
     pub(crate) fn eval(&mut self, engine: &Engine, expression: &Expr) -> Result<Dynamic, RhaiError> {
+        self.show_subject();
         let mut context = EvalContext::new(engine, &mut self.global, &mut self.caches, &mut self.scope, None);
         let result = context.eval_expression_tree(&Expression::from(expression));
         result.map(Dynamic::flatten).or_else(|error| match *error {

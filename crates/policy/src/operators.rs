@@ -14,11 +14,50 @@ use crate::fault::{Certainty, RhaiError, raise, raise_limit, raise_type, raise_v
 use crate::value::Kind;
 use crate::version::Version;
 
-/// Whether an order of two values is what the operator asks for.
-type Holds = fn(Ordering) -> bool;
+/// The operators that compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    Unequal,
+    Less,
+    LessOrEqual,
+    More,
+    MoreOrEqual,
+}
 
-const ORDERINGS: [(&str, Holds); 4] =
-    [("<", Ordering::is_lt), ("<=", Ordering::is_le), (">", Ordering::is_gt), (">=", Ordering::is_ge)];
+impl Comparison {
+    const ALL: [Self; 6] =
+        [Self::Equal, Self::Unequal, Self::Less, Self::LessOrEqual, Self::More, Self::MoreOrEqual];
+
+    /// The operator that is written so.
+    pub(crate) fn of(symbol: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|comparison| comparison.symbol() == symbol)
+    }
+
+    fn symbol(self) -> &'static str {
+        match self {
+            Self::Equal => "==",
+            Self::Unequal => "!=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::More => ">",
+            Self::MoreOrEqual => ">=",
+        }
+    }
+
+    /// Whether it holds between two values; an error for values that do not compare.
+    pub(crate) fn holds(self, one: &Dynamic, other: &Dynamic) -> Result<bool, RhaiError> {
+        let order = || order(self.symbol(), one, other);
+        match self {
+            Self::Equal => equal(one, other),
+            Self::Unequal => equal(one, other).map(|same| !same),
+            Self::Less => order().map(Ordering::is_lt),
+            Self::LessOrEqual => order().map(Ordering::is_le),
+            Self::More => order().map(Ordering::is_gt),
+            Self::MoreOrEqual => order().map(Ordering::is_ge),
+        }
+    }
+}
 
 const ARITHMETIC: [(&str, &str); 6] =
     [("+", "+="), ("-", "-="), ("*", "*="), ("/", "/="), ("%", "%="), ("**", "**=")];
@@ -29,11 +68,9 @@ pub(crate) const DISABLED: [&str; 9] = ["<<", ">>", "&", "^", "<<=", ">>=", "&="
 
 /// Replaces every operator of Rhai.
 pub(crate) fn register(engine: &mut Engine, limits: &EngineLimits) {
-    engine.register_fn("==", |one: &mut Dynamic, other: Dynamic| equal(one, &other));
-    engine.register_fn("!=", |one: &mut Dynamic, other: Dynamic| equal(one, &other).map(|same| !same));
-    for (symbol, holds) in ORDERINGS {
-        engine.register_fn(symbol, move |one: &mut Dynamic, other: Dynamic| {
-            order(symbol, one, &other).map(holds)
+    for comparison in Comparison::ALL {
+        engine.register_fn(comparison.symbol(), move |one: &mut Dynamic, other: Dynamic| {
+            comparison.holds(one, &other)
         });
     }
     for (symbol, assigning) in ARITHMETIC {
@@ -75,7 +112,7 @@ pub(crate) fn equal(one: &Dynamic, other: &Dynamic) -> Result<bool, RhaiError> {
         Kind::Version => Ok(same::<Version>(one, other)),
         Kind::List => equal_lists(one, other),
         Kind::Map => equal_maps(one, other),
-        Kind::Action | Kind::Image | Kind::Function | Kind::Other => {
+        Kind::Action | Kind::Image | Kind::Sharing | Kind::Function | Kind::Other => {
             Err(raise(FailureKind::Type, Certainty::Always, format!("{} cannot be compared", kind.name())))
         }
     }
@@ -133,6 +170,7 @@ fn order(symbol: &str, one: &Dynamic, other: &Dynamic) -> Result<Ordering, RhaiE
         | Kind::Map
         | Kind::Action
         | Kind::Image
+        | Kind::Sharing
         | Kind::Function
         | Kind::Other => None,
     };

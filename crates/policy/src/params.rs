@@ -135,7 +135,13 @@ pub(crate) fn can_be_parameter(default: &Dynamic) -> bool {
         | Kind::Duration
         | Kind::Time
         | Kind::Version => true,
-        Kind::Absent | Kind::Character | Kind::Action | Kind::Image | Kind::Function | Kind::Other => false,
+        Kind::Absent
+        | Kind::Character
+        | Kind::Action
+        | Kind::Image
+        | Kind::Sharing
+        | Kind::Function
+        | Kind::Other => false,
     }
 }
 

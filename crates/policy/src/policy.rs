@@ -14,11 +14,11 @@ use crate::compile::{Compiled, Compiler, FAMILY};
 use crate::engine;
 use crate::family::{Families, OwnFamilies, place_own};
 use crate::fault::{RhaiError, Stop, raise_type};
-use crate::machine::{IMAGE, Machine};
+use crate::machine::Machine;
 use crate::modules::{Library, Modules};
 use crate::params::{ParamValue, Parameter};
 use crate::problem::{CompilePoliciesError, Problem, SourceView, place};
-use crate::program::{Program, Stopped, prepare};
+use crate::program::{Program, Stopped};
 use crate::subject::{Reach, Subject};
 
 /// The text of a policy.
@@ -245,10 +245,11 @@ impl<'a> Evaluator<'a> {
 
     /// What the policy says of one image.
     pub fn evaluate(&mut self, facts: &Arc<Facts>) -> Evaluation {
+        self.machine.rewind(self.mark);
+        self.machine.look_at(facts, &self.families);
         if let Some(failure) = self.families.failure(&facts.image.id) {
             return Evaluation::Verdict(self.verdict(Opinion::Failed(failure.clone())));
         }
-        self.turn_to(facts);
         let program = &self.policy.0.program;
         let opinion = match program.decide(&self.policy.0.engine, &mut self.machine, facts.now) {
             Ok(None) => Opinion::None,
@@ -262,32 +263,8 @@ impl<'a> Evaluator<'a> {
         Evaluation::Verdict(self.verdict(opinion))
     }
 
-    fn turn_to(&mut self, facts: &Arc<Facts>) {
-        self.machine.rewind(self.mark);
-        let reused = self.machine.predefined(IMAGE).is_some_and(|slot| {
-            // A closure that used the image has left a shared handle behind; then a fresh one is due.
-            if slot.is_shared() {
-                return false;
-            }
-            slot.write_lock::<Subject>().is_some_and(|mut subject| {
-                let same_run = subject.facts.now == facts.now;
-                subject.turn_to(facts);
-                same_run
-            })
-        });
-        if !reused {
-            let subject = Subject::new(Arc::clone(facts), self.families.clone(), Reach::Everything);
-            prepare(&mut self.machine, subject, facts.now);
-        }
-    }
-
-    fn verdict(&mut self, opinion: Opinion) -> Verdict {
-        let facts_read = self
-            .machine
-            .predefined(IMAGE)
-            .and_then(|slot| slot.read_lock::<Subject>().map(|subject| subject.readings()))
-            .unwrap_or_default();
-        Verdict { policy: self.policy.name().clone(), opinion, facts_read }
+    fn verdict(&self, opinion: Opinion) -> Verdict {
+        Verdict { policy: self.policy.name().clone(), opinion, facts_read: self.machine.readings() }
     }
 }
 

@@ -6,10 +6,10 @@ use amiwarden_core::{Facts, FailureKind, Proposal, RuleRef, Timestamp};
 use rhai::{Array, Dynamic, Engine, Expr, Position};
 
 use crate::actions::Wished;
+use crate::condition::Condition;
 use crate::family::Families;
 use crate::fault::{Certainty, Failure, RhaiError, Stop, interpret};
-use crate::machine::{IMAGE, Machine, NOW};
-use crate::subject::{Reach, Subject};
+use crate::machine::Machine;
 use crate::value::Kind;
 
 /// The parts of a policy's file that are evaluated.
@@ -29,7 +29,7 @@ pub(crate) enum Step {
     /// A top-level variable that depends on the image.
     Let {
         name: String,
-        expression: Expr,
+        value: Condition,
     },
     Rule(Rule),
 }
@@ -38,7 +38,9 @@ pub(crate) enum Step {
 pub(crate) struct Rule {
     /// Its place in [`Program::rules`].
     pub(crate) number: usize,
-    pub(crate) condition: Expr,
+    pub(crate) condition: Condition,
+    /// Where its condition begins.
+    pub(crate) place: Position,
     pub(crate) body: Expr,
 }
 
@@ -58,9 +60,8 @@ impl Program {
     ) -> Result<Option<(usize, Vec<Proposal>)>, Stopped> {
         for step in &self.steps {
             match step {
-                Step::Let { name, expression } => {
-                    let value =
-                        machine.eval(engine, expression).map_err(|error| self.stopped(&error, None))?;
+                Step::Let { name, value } => {
+                    let value = value.value(engine, machine).map_err(|error| self.stopped(&error, None))?;
                     machine.define(name, value);
                 }
                 Step::Rule(rule) => {
@@ -80,8 +81,7 @@ impl Program {
     /// Evaluates every condition and every block, whether the condition holds or not: all that fails.
     pub(crate) fn try_everything(&self, engine: &Engine, facts: &Arc<Facts>) -> Vec<Failure> {
         let mut machine = self.machine.fork();
-        let families = Families::Configured;
-        prepare(&mut machine, Subject::new(Arc::clone(facts), families, Reach::Everything), facts.now);
+        machine.look_at(facts, &Families::Configured);
         let mut failures = Vec::new();
         let mut note = |error: &RhaiError| {
             if let Stop::Failed(failure) = interpret(error, &self.origin) {
@@ -92,7 +92,7 @@ impl Program {
             // Each step has the whole budget: together they may need more than one evaluation ever does.
             machine.rewind(machine.mark());
             match step {
-                Step::Let { name, expression } => match machine.eval(engine, expression) {
+                Step::Let { name, value } => match value.value(engine, &mut machine) {
                     Ok(value) => machine.define(name, value),
                     Err(error) => {
                         // What follows may use the variable.
@@ -119,8 +119,7 @@ impl Program {
     /// Evaluates as for any image, and says only what failed.
     pub(crate) fn try_in_order(&self, engine: &Engine, facts: &Arc<Facts>) -> Option<Failure> {
         let mut machine = self.machine.fork();
-        let subject = Subject::new(Arc::clone(facts), Families::Configured, Reach::Everything);
-        prepare(&mut machine, subject, facts.now);
+        machine.look_at(facts, &Families::Configured);
         // With the whole budget, whatever was computed before.
         machine.rewind(machine.mark());
         match self.decide(engine, &mut machine, facts.now) {
@@ -134,23 +133,13 @@ impl Program {
     }
 }
 
-/// Puts the image and the time of the run in place.
-pub(crate) fn prepare(machine: &mut Machine, subject: Subject, now: Timestamp) {
-    if let Some(slot) = machine.predefined(IMAGE) {
-        *slot = Dynamic::from(subject);
-    }
-    if let Some(slot) = machine.predefined(NOW) {
-        *slot = Dynamic::from(now);
-    }
-}
-
 fn holds(engine: &Engine, machine: &mut Machine, rule: &Rule) -> Result<bool, RhaiError> {
-    let answer = machine.eval(engine, &rule.condition)?;
+    let answer = rule.condition.value(engine, machine)?;
     answer.as_bool().map_err(|_| {
         let kind = Kind::of(&answer);
         let certainty = if kind == Kind::Absent { Certainty::PerImage } else { Certainty::Always };
         let message = format!("a condition must be a boolean, and this is {}", kind.name());
-        crate::fault::raise_at(FailureKind::Type, certainty, message, rule.condition.start_position())
+        crate::fault::raise_at(FailureKind::Type, certainty, message, rule.place)
     })
 }
 

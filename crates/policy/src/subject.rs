@@ -53,6 +53,14 @@ impl Subject {
         self.families.place(&self.facts)
     }
 
+    /// The fact with this place in the catalog.
+    pub(crate) fn fact(&self, number: usize) -> Result<Dynamic, RhaiError> {
+        match FACTS.get(number) {
+            Some(spec) => self.read(number, spec),
+            None => Ok(Dynamic::UNIT),
+        }
+    }
+
     fn read(&self, number: usize, spec: &FactSpec) -> Result<Dynamic, RhaiError> {
         self.log.note_fact(number);
         if self.reach == Reach::ListedOnly && spec.need.is_some() {
@@ -73,12 +81,12 @@ impl Subject {
         }
     }
 
-    fn tag(&self, key: &str) -> Dynamic {
+    pub(crate) fn tag(&self, key: &str) -> Dynamic {
         self.log.note_tag(key, TagQuestion::Value);
         tag_value(&self.facts, key)
     }
 
-    fn has_tag(&self, key: &str) -> bool {
+    pub(crate) fn has_tag(&self, key: &str) -> bool {
         self.log.note_tag(key, TagQuestion::Presence);
         self.facts.image.tags.contains_key(key)
     }
@@ -94,7 +102,7 @@ fn tag_value(facts: &Facts, key: &str) -> Dynamic {
 
 /// Makes the facts readable in policies.
 pub(crate) fn register(engine: &mut Engine) {
-    engine.register_type_with_name::<Subject>("the image");
+    engine.register_type_with_name::<Subject>("an image");
     engine.register_type_with_name::<SharedWith>("`shared_with`");
     for (number, spec) in FACTS.iter().enumerate() {
         match spec.name.strip_prefix(SHARED_WITH).and_then(|name| name.strip_prefix('.')) {

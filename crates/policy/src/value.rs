@@ -1,6 +1,6 @@
 //! The values of the language: their kinds, and how they read.
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 use std::fmt::Write as _;
 
 use amiwarden_core::{Duration, Timestamp};
@@ -26,6 +26,7 @@ pub(crate) enum Kind {
     Version,
     Action,
     Image,
+    Sharing,
     Function,
     Other,
 }
@@ -59,7 +60,7 @@ impl Kind {
             (TypeId::of::<char>(), Self::Character),
             (TypeId::of::<Wished>(), Self::Action),
             (TypeId::of::<Subject>(), Self::Image),
-            (TypeId::of::<SharedWith>(), Self::Image),
+            (TypeId::of::<SharedWith>(), Self::Sharing),
             (TypeId::of::<FnPtr>(), Self::Function),
         ];
         kinds.into_iter().find(|(kind, _)| *kind == id).map_or(Self::Other, |(_, kind)| kind)
@@ -81,6 +82,7 @@ impl Kind {
             Self::Version => "a version",
             Self::Action => "an action",
             Self::Image => "an image",
+            Self::Sharing => "`shared_with`",
             Self::Function => "a function",
             Self::Other => "a range",
         }
@@ -99,9 +101,23 @@ pub(crate) fn readable_type(name: &str) -> String {
         "array" => Kind::List,
         "map" => Kind::Map,
         "Fn" => Kind::Function,
-        other => return other.to_owned(),
+        other => return own_type(other),
     };
     kind.name().to_owned()
+}
+
+/// Rhai names our types as we registered them, but in some errors as Rust does.
+fn own_type(name: &str) -> String {
+    let types = [
+        (type_name::<Duration>(), Kind::Duration),
+        (type_name::<Timestamp>(), Kind::Time),
+        (type_name::<Version>(), Kind::Version),
+        (type_name::<Wished>(), Kind::Action),
+        (type_name::<Subject>(), Kind::Image),
+        (type_name::<SharedWith>(), Kind::Sharing),
+    ];
+    let own = types.into_iter().find(|(rust, _)| *rust == name);
+    own.map_or_else(|| name.to_owned(), |(_, kind)| kind.name().to_owned())
 }
 
 /// The value as interpolation prints it.
@@ -125,6 +141,7 @@ fn write_value(text: &mut String, value: &Dynamic) {
         Kind::Time => write!(text, "{}", value.clone().cast::<Timestamp>()),
         Kind::Version => write!(text, "{}", value.clone().cast::<Version>()),
         Kind::Image => write!(text, "the image"),
+        Kind::Sharing => write!(text, "its launch permissions"),
         Kind::Action => write!(text, "an action"),
         Kind::List => {
             write_list(text, value);

@@ -7,6 +7,7 @@ use rhai::{AST, ASTFlags, Dynamic, Expr, Position, Stmt};
 
 use super::imports::LoadedModule;
 use super::{Compiler, FAMILY, as_param, as_rule};
+use crate::condition::Condition;
 use crate::fault::interpret;
 use crate::lint::depends_on_image;
 use crate::machine::Machine;
@@ -32,13 +33,15 @@ impl Compiler<'_> {
         let mut parameters = Vec::new();
         let mut rules = Vec::new();
         let mut steps = Vec::new();
+        let mut constants = BTreeMap::new();
         for statement in ast.statements() {
             match statement {
                 Stmt::Var(parts, options, _) => {
                     let (name, expression) = (parts.0.name.as_str(), &parts.1);
                     let constant = options.contains(ASTFlags::CONSTANT);
                     if !steps.is_empty() || depends_on_image(expression) {
-                        steps.push(Step::Let { name: name.to_owned(), expression: expression.clone() });
+                        let value = Condition::of(expression, &constants);
+                        steps.push(Step::Let { name: name.to_owned(), value });
                         continue;
                     }
                     let value = self.lasting(&mut machine, view, expression, configured, &mut parameters);
@@ -46,14 +49,19 @@ impl Compiler<'_> {
                     if constant {
                         machine.define_global(name, value.clone());
                     }
+                    constants.insert(name.to_owned(), value.clone());
                     machine.define(name, value);
                 }
                 Stmt::Expr(expression) => {
                     let Some((name, condition, body)) = as_rule(expression) else { continue };
                     let (line, _) = place(expression.position());
                     rules.push(RuleRef { name: name.to_owned(), line: line.unwrap_or_default() });
-                    let rule =
-                        Rule { number: rules.len() - 1, condition: condition.clone(), body: body.clone() };
+                    let rule = Rule {
+                        number: rules.len() - 1,
+                        condition: Condition::of(condition, &constants),
+                        place: condition.start_position(),
+                        body: body.clone(),
+                    };
                     steps.push(Step::Rule(rule));
                 }
                 _ => {}

@@ -7,6 +7,7 @@
 )]
 
 mod acting;
+mod agreement;
 mod boundaries;
 mod builders;
 mod families;
