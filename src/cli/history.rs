@@ -216,6 +216,9 @@ fn event_words(kind: &ImageEventKind) -> String {
                 // Writing to a String cannot fail.
                 let _ = write!(words, "; {} {}", snapshot.snapshot_id, snapshot.return_code);
             }
+            if let Some(note) = &report.note {
+                let _ = write!(words, "; {}", plain(note));
+            }
             words
         }
     }
@@ -261,6 +264,7 @@ fn event_json(event: &ImageEvent) -> Value {
         ImageEventKind::Outcome { intent_id, report } => json!({
             "intent_id": intent_id, "outcome": report.outcome.as_str(), "detail": report.outcome.detail(),
             "request_id": report.request_id, "snapshots": report.snapshots,
+            "note": report.note,
         }),
     };
     details["event"] = event_name(&event.kind).into();

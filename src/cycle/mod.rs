@@ -323,7 +323,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
 
 /// A report of a step of which nothing was sent.
 pub(crate) fn report_without_request(rehearsal: Rehearsal, outcome: StepOutcome) -> StepReport {
-    StepReport { rehearsal, outcome, request_id: None, snapshots: Vec::new() }
+    StepReport { rehearsal, outcome, request_id: None, snapshots: Vec::new(), note: None }
 }
 
 fn scope_report(survey: &Survey) -> ScopeReport {

@@ -23,6 +23,9 @@ use crate::store::{Intent, SavedState, Store, StoreError};
 pub(crate) use rehearse::rehearse_scope;
 pub(crate) use settle::settle_open_intents;
 
+/// How old the proof that nothing uses an image may be when the image is taken away.
+const PROOF_AGE_MAX: Duration = Duration::from_minutes(15);
+
 /// Where a step's time comes from.
 pub(crate) type Clock = fn() -> Timestamp;
 
@@ -34,16 +37,12 @@ pub(crate) struct Executor<'a, R, W> {
     pub(crate) run_id: &'a RunId,
     pub(crate) plan: &'a Plan,
     pub(crate) opt_out_tag: &'a str,
+    /// When the account was read: so old is the proof that nothing uses an image.
+    pub(crate) observed_at: Timestamp,
     pub(crate) clock: Clock,
     pub(crate) stop: &'a CancellationToken,
     pub(crate) progress: &'a Progress,
-    /// When the proof that nothing uses the images was read.
-    pub(crate) observed_at: Timestamp,
 }
-
-/// The proof that nothing uses an image is good for so long. Confirmations can wait and plans can be long, and what
-/// has come into use meanwhile the image itself does not show.
-const PROOF_AGE_MAX: Duration = Duration::from_minutes(15);
 
 /// One step with its place in the plan and what its rehearsal said.
 pub(crate) struct Rehearsed<'a> {
@@ -53,15 +52,22 @@ pub(crate) struct Rehearsed<'a> {
 }
 
 /// What became of a step, in the executor's hands.
+#[derive(Clone)]
 struct Performed {
     outcome: StepOutcome,
     request_id: Option<String>,
     snapshots: Vec<SnapshotResult>,
+    note: Option<String>,
 }
 
 impl Performed {
     fn without_request(outcome: StepOutcome) -> Self {
-        Self { outcome, request_id: None, snapshots: Vec::new() }
+        Self { outcome, request_id: None, snapshots: Vec::new(), note: None }
+    }
+
+    fn into_report(self, rehearsal: Rehearsal) -> StepReport {
+        let Self { outcome, request_id, snapshots, note } = self;
+        StepReport { rehearsal, outcome, request_id, snapshots, note }
     }
 }
 
@@ -89,9 +95,8 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
             if matches!(performed.outcome, StepOutcome::SkippedChanged(_) | StepOutcome::Unknown(_)) {
                 doubtful = Some(&step.image_id);
             }
-            let Performed { outcome, request_id, snapshots } = performed;
             self.progress.advance();
-            reports.push((index, StepReport { rehearsal, outcome, request_id, snapshots }));
+            reports.push((index, performed.into_report(rehearsal)));
         }
         Ok(reports)
     }
@@ -102,37 +107,31 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
         step: &Step,
         rehearsal: &Rehearsal,
     ) -> Result<Performed, StoreError> {
+        if step.change.kind().is_destructive() && is_too_old(self.observed_at, (self.clock)()) {
+            return Ok(not_attempted("the proof that nothing uses it is older than 15 minutes: run again"));
+        }
         let (image, permissions) = match self.examine(step).await {
             Ok(evidence) => evidence,
             Err(outcome) => return Ok(Performed::without_request(outcome)),
         };
+        let at = (self.clock)();
         let intent = Intent {
             run_id: self.run_id.clone(),
             plan_id: self.plan.id.clone(),
             index,
             step: step.clone(),
             before: SavedState { image, launch_permissions: permissions },
-            at: (self.clock)(),
+            at,
         };
         let intent_id = self.store.write_intent(&intent).await?;
-        let performed = self.send_all(step).await;
-        let report = StepReport {
-            rehearsal: rehearsal.clone(),
-            outcome: performed.outcome.clone(),
-            request_id: performed.request_id.clone(),
-            snapshots: performed.snapshots.clone(),
-        };
+        let performed = self.send_all(step, at).await;
+        let report = performed.clone().into_report(rehearsal.clone());
         self.store.write_outcome(intent_id, &report, (self.clock)()).await?;
         Ok(performed)
     }
 
     /// Reads the image again. An error is the outcome of a step that must not be carried out.
     async fn examine(&self, step: &Step) -> Result<(Image, Option<LaunchPermissions>), StepOutcome> {
-        let proof_age = Duration::between(self.observed_at, (self.clock)());
-        if step.change.kind().is_destructive() && proof_age > PROOF_AGE_MAX {
-            let reason = format!("the proof that nothing uses it is {proof_age} old: run again");
-            return Err(StepOutcome::NotAttempted(reason));
-        }
         let image = self.reader.image(&step.image_id).await.map_err(|error| {
             StepOutcome::NotAttempted(format!("the image could not be read again: {error}"))
         })?;
@@ -142,10 +141,15 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
                 _ => StepOutcome::SkippedChanged("EC2 does not list the image any more".to_owned()),
             });
         };
-        // Disabling took every launch permission away, and EC2 may refuse to tell of a disabled image that has none.
-        let has_some_to_save = image.state != ImageState::Disabled && takes_permissions_away(&step.change);
-        let permissions = if step.covers_launch_permissions || has_some_to_save {
-            Some(self.permissions(step).await?)
+        let permissions = if step.covers_launch_permissions || takes_permissions_away(&step.change) {
+            match self.permissions(step).await {
+                Ok(permissions) => Some(permissions),
+                Err(gap) if can_do_without_permissions(step, &image) => {
+                    tracing::debug!(image = %step.image_id, ?gap, "a disabled image shows no permissions");
+                    None
+                }
+                Err(outcome) => return Err(outcome),
+            }
         } else {
             None
         };
@@ -192,6 +196,30 @@ fn takes_permissions_away(change: &Change) -> bool {
     }
 }
 
+/// A disabled image has no grants to save: disabling took them away (EC2 User Guide, "Disable an Amazon EC2
+/// AMI"), and EC2 may refuse to list them.
+fn can_do_without_permissions(step: &Step, image: &Image) -> bool {
+    matches!(step.change, Change::Deregister(_))
+        && image.state == ImageState::Disabled
+        && !step.covers_launch_permissions
+}
+
+fn is_too_old(observed_at: Timestamp, now: Timestamp) -> bool {
+    Duration::between(observed_at, now) > PROOF_AGE_MAX
+}
+
 fn not_attempted(reason: &str) -> Performed {
     Performed::without_request(StepOutcome::NotAttempted(reason.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Timestamp, is_too_old};
+
+    #[test]
+    fn a_proof_lasts_a_quarter_of_an_hour() {
+        let at = |seconds: i64| Timestamp::from_second(seconds).unwrap();
+        assert!(!is_too_old(at(0), at(900)));
+        assert!(is_too_old(at(0), at(901)));
+    }
 }

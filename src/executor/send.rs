@@ -1,35 +1,35 @@
 //! The requests of one step, and what their replies, or the lack of them, mean.
 
-use std::time::Duration;
-
 use amiwarden_core::{
-    CallError, CallErrorKind, CloudReader, CloudWriter, Receipt, Step, StepOutcome, Timestamp,
+    Call, CallError, CallErrorKind, CloudReader, CloudWriter, Receipt, Step, StepOutcome, Timestamp,
 };
 
-use super::settle::{Look, look};
+use super::settle::{Look, lost_with_the_reply, settling_look};
 use super::throttle::until_not_throttled;
 use super::{Executor, Performed};
 
-/// How often an image is read to find out whether a request without a reply took effect, and the pause between.
-/// EC2 shows changes late ("Eventual consistency in the Amazon EC2 API", EC2 Developer Guide).
-const SETTLING_READS_MAX: u32 = 4;
-const SETTLING_PAUSE: Duration = Duration::from_millis(500);
+/// The requests of a step around the one that failed.
+struct Around<'a> {
+    carried_out: &'a [Call],
+    not_sent: &'a [Call],
+}
 
 impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
-    /// Sends every request of the step. Stops at the first that is not confirmed.
-    pub(super) async fn send_all(&self, step: &Step) -> Performed {
+    /// Sends every request of the step, as of `at`. Stops at the first that is not confirmed.
+    pub(super) async fn send_all(&self, step: &Step, at: Timestamp) -> Performed {
         let mut performed = Performed::without_request(StepOutcome::Done);
-        let mut confirmed = Vec::new();
-        for call in step.change.calls((self.clock)()) {
-            match until_not_throttled(|| self.writer.execute(&step.image_id, &call)).await {
+        let calls = step.change.calls(at);
+        for (index, call) in calls.iter().enumerate() {
+            let send = || self.writer.execute(&step.image_id, call);
+            match until_not_throttled(self.stop, send).await {
                 Ok(Receipt { request_id, snapshots }) => {
                     performed.request_id = request_id.or(performed.request_id);
                     performed.snapshots.extend(snapshots);
-                    confirmed.push(call.operation());
                 }
                 Err(error) => {
                     performed.request_id = error.request_id.clone().or(performed.request_id);
-                    performed.outcome = self.outcome_of(step, &error, &confirmed).await;
+                    let around = Around { carried_out: &calls[..index], not_sent: &calls[index + 1..] };
+                    (performed.outcome, performed.note) = self.conclude(step, at, &error, &around).await;
                     break;
                 }
             }
@@ -37,40 +37,53 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
         performed
     }
 
-    /// A refusal of a step's only request is a failure: nothing has changed. Anything less plain is settled by
-    /// reading the image, for a while; if that does not show the effect, nobody knows.
-    async fn outcome_of(&self, step: &Step, error: &CallError, confirmed: &[&str]) -> StepOutcome {
-        let is_refusal = match error.kind {
+    /// A refusal of the first request is a failure. Anything less plain is settled by reading the image, for a
+    /// while: what holds is done, whatever else went wrong. If the effect does not show after a lost reply,
+    /// nobody knows.
+    async fn conclude(
+        &self,
+        step: &Step,
+        at: Timestamp,
+        error: &CallError,
+        around: &Around<'_>,
+    ) -> (StepOutcome, Option<String>) {
+        let did_nothing = match error.kind {
             CallErrorKind::Throttled | CallErrorKind::Denied | CallErrorKind::Refused => true,
             CallErrorKind::Gone | CallErrorKind::NoReply | CallErrorKind::ExecutedDryRun => false,
         };
-        if is_refusal && confirmed.is_empty() {
-            return StepOutcome::Failed(error.to_string());
+        if did_nothing && around.carried_out.is_empty() {
+            return (StepOutcome::Failed(error.to_string()), None);
         }
-        if matches!(look_for_a_while(self.reader, step, (self.clock)()).await, Look::Holds) {
-            // The log has what else went wrong: the effect that was planned is there.
-            tracing::warn!(image = %step.image_id, action = %step.change.kind(), %error, "done, but not all of it");
-            return StepOutcome::Done;
+        if matches!(settling_look(self.reader, &step.image_id, &step.change, at).await, Look::Holds) {
+            return (
+                StepOutcome::Done,
+                around.shortfall(error).or_else(|| lost_with_the_reply(&step.change)),
+            );
         }
+        let mut words = error.to_string();
         if error.kind.may_have_happened() {
-            return StepOutcome::Unknown(format!("{error}; the image does not show the change yet"));
+            words += "; the image does not show the change yet";
         }
-        StepOutcome::Failed(match confirmed {
-            [] => error.to_string(),
-            _ => format!("{error}; before it, {} had been carried out", confirmed.join(" and ")),
-        })
+        if let Some(names) = names(around.carried_out) {
+            words = format!("{words}; before it, {names} had been carried out");
+        }
+        let outcome = if error.kind.may_have_happened() { StepOutcome::Unknown } else { StepOutcome::Failed };
+        (outcome(words), None)
     }
 }
 
-/// Looks several times, because EC2 shows changes late.
-pub(super) async fn look_for_a_while<R: CloudReader>(reader: &R, step: &Step, asked_at: Timestamp) -> Look {
-    let mut seen = look(reader, &step.image_id, &step.change, asked_at).await;
-    for _ in 1..SETTLING_READS_MAX {
-        if matches!(seen, Look::Holds) {
-            break;
+impl Around<'_> {
+    /// What is missing of a step whose effect holds all the same.
+    fn shortfall(&self, error: &CallError) -> Option<String> {
+        if !self.carried_out.is_empty() {
+            return Some(format!("but {error}"));
         }
-        tokio::time::sleep(SETTLING_PAUSE).await;
-        seen = look(reader, &step.image_id, &step.change, asked_at).await;
+        names(self.not_sent).map(|names| format!("but {names} was not sent, because {error}"))
     }
-    seen
+}
+
+/// The operations, for people; `None` where there are none.
+fn names(calls: &[Call]) -> Option<String> {
+    let names: Vec<&str> = calls.iter().map(Call::operation).collect();
+    (!names.is_empty()).then(|| names.join(" and "))
 }

@@ -1,9 +1,17 @@
 //! Intents without an outcome: what became of them is found out by reading the images.
 
-use amiwarden_core::{Change, CloudReader, Fact, ImageId, Rehearsal, StepOutcome, StepReport, Timestamp};
+use std::time::Duration;
 
-use super::send::look_for_a_while;
-use crate::store::{Store, StoreError};
+use amiwarden_core::{
+    Change, CloudReader, Fact, ImageId, Rehearsal, SnapshotFate, StepOutcome, StepReport, Timestamp,
+};
+
+use crate::store::{OpenIntent, Store, StoreError};
+
+/// How often an image is read to find out whether a request took effect, and the pause between. EC2 shows
+/// changes late ("Eventual consistency in the Amazon EC2 API", EC2 Developer Guide).
+const SETTLING_READS_MAX: u32 = 4;
+const SETTLING_PAUSE: Duration = Duration::from_millis(500);
 
 /// What a look at the image says about a change.
 #[derive(Debug)]
@@ -18,8 +26,27 @@ pub(super) enum Look {
     Unreadable(String),
 }
 
-/// Looks whether the effect of `change` holds for the image as EC2 shows it now.
-pub(super) async fn look<R: CloudReader>(reader: &R, id: &ImageId, change: &Change, now: Timestamp) -> Look {
+/// Looks several times, until the effect of `change`, which was asked for at `at`, holds. The answer is that of
+/// the last look.
+pub(super) async fn settling_look<R: CloudReader>(
+    reader: &R,
+    id: &ImageId,
+    change: &Change,
+    at: Timestamp,
+) -> Look {
+    let mut seen = look(reader, id, change, at).await;
+    for _ in 1..SETTLING_READS_MAX {
+        if matches!(seen, Look::Holds) {
+            break;
+        }
+        tokio::time::sleep(SETTLING_PAUSE).await;
+        seen = look(reader, id, change, at).await;
+    }
+    seen
+}
+
+/// Looks whether the effect of `change`, which was asked for at `at`, holds for the image as EC2 shows it now.
+async fn look<R: CloudReader>(reader: &R, id: &ImageId, change: &Change, at: Timestamp) -> Look {
     let image = match reader.image(id).await {
         Ok(image) => image,
         Err(error) => return Look::Unreadable(error.to_string()),
@@ -33,13 +60,19 @@ pub(super) async fn look<R: CloudReader>(reader: &R, id: &ImageId, change: &Chan
     } else {
         None
     };
-    match change.holds(image.as_ref(), permissions.as_ref(), now) {
+    match change.holds(image.as_ref(), permissions.as_ref(), at) {
         Fact::Known(true) => Look::Holds,
         Fact::Known(false) => Look::DoesNotHold,
         Fact::Unknown(_) | Fact::NotFetched(_) if image.is_none() => Look::Gone,
         Fact::Unknown(reason) => Look::Unreadable(reason),
         Fact::NotFetched(need) => Look::Unreadable(format!("its {need} were not read")),
     }
+}
+
+/// What nobody can learn any more about a change whose reply was lost, though its effect holds.
+pub(super) fn lost_with_the_reply(change: &Change) -> Option<String> {
+    (*change == Change::Deregister(SnapshotFate::Delete))
+        .then(|| "what became of its snapshots is not known, because the reply was lost".to_owned())
 }
 
 /// Gives every intent of the readers' scopes that has no outcome, or an unknown one, an outcome by reading the
@@ -54,16 +87,11 @@ pub(crate) async fn settle_open_intents<R: CloudReader>(
         let Some(reader) = readers.iter().find(|reader| *reader.scope() == open.step.scope) else {
             continue;
         };
-        // Measured from when it was asked for: a date that has passed since proves nothing.
-        let outcome = match look_for_a_while(*reader, &open.step, open.at).await {
-            Look::Holds => StepOutcome::Done,
-            Look::DoesNotHold => StepOutcome::Failed(
-                "it had not taken effect when the image was read at a later start".to_owned(),
-            ),
-            Look::Gone => StepOutcome::SkippedChanged(
-                "EC2 does not list the image any more: whether it took effect cannot be told".to_owned(),
-            ),
-            Look::Unreadable(reason) => {
+        // The intent's own time: a deprecation date that only a later request could have set proves nothing.
+        let seen = settling_look(*reader, &open.step.image_id, &open.step.change, open.at).await;
+        let outcome = match settlement(&open.step.change, seen) {
+            Ok(outcome) => outcome,
+            Err(reason) => {
                 tracing::warn!(
                     image = %open.step.image_id, action = %open.step.change.kind(), reason,
                     "a change that an earlier run left open cannot be settled yet",
@@ -75,14 +103,34 @@ pub(crate) async fn settle_open_intents<R: CloudReader>(
             image = %open.step.image_id, action = %open.step.change.kind(), outcome = outcome.as_str(),
             "settled a change that an earlier run left open",
         );
-        let report = StepReport {
-            rehearsal: Rehearsal::Skipped("settled by reading the image".to_owned()),
-            outcome,
-            request_id: None,
-            snapshots: Vec::new(),
-        };
-        store.write_outcome(open.intent_id, &report, now).await?;
+        store.write_outcome(open.intent_id, &settled_report(open, outcome), now).await?;
         settled += 1;
     }
     Ok(settled)
+}
+
+/// What the image shows to have become of a change. An error says why nothing can be concluded yet.
+fn settlement(change: &Change, seen: Look) -> Result<StepOutcome, String> {
+    match seen {
+        Look::Holds => Ok(StepOutcome::Done),
+        Look::DoesNotHold => Ok(StepOutcome::Failed(
+            "it had not taken effect when the image was read at a later start".to_owned(),
+        )),
+        Look::Gone => Ok(StepOutcome::SkippedChanged(format!(
+            "EC2 does not list the image any more; whether {} took effect cannot be told",
+            change.kind()
+        ))),
+        Look::Unreadable(reason) => Err(reason),
+    }
+}
+
+/// The report of a settled change. What the run itself came to know stays in it.
+fn settled_report(open: OpenIntent, outcome: StepOutcome) -> StepReport {
+    let is_done = outcome == StepOutcome::Done;
+    let note = lost_with_the_reply(&open.step.change).filter(|_| is_done);
+    let (rehearsal, request_id) = match open.unknown {
+        Some(report) => (report.rehearsal, report.request_id),
+        None => (Rehearsal::Skipped("settled by reading the image".to_owned()), None),
+    };
+    StepReport { rehearsal, outcome, request_id, snapshots: Vec::new(), note }
 }

@@ -63,7 +63,12 @@ pub(super) fn write(report: &CycleReport, out: &mut dyn Write) -> io::Result<()>
             change: words::change(&step.change, report.started_at),
             rehearsal: became.rehearsal.as_str(),
             outcome: became.outcome.as_str(),
-            detail: became.outcome.detail().or_else(|| became.rehearsal.detail()).unwrap_or(""),
+            detail: became
+                .outcome
+                .detail()
+                .or(became.note.as_deref())
+                .or_else(|| became.rehearsal.detail())
+                .unwrap_or(""),
             request_id: became.request_id.as_deref().unwrap_or(""),
             ..asked_by(step.because.first())
         };

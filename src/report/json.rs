@@ -97,6 +97,7 @@ struct StepObject<'a> {
     rehearsal_detail: Option<&'a str>,
     outcome_detail: Option<&'a str>,
     snapshots: &'a [SnapshotResult],
+    note: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -219,6 +220,7 @@ fn step((step, became): &(Step, StepReport), now: Timestamp) -> StepObject<'_> {
         rehearsal_detail: became.rehearsal.detail(),
         outcome_detail: became.outcome.detail(),
         snapshots: &became.snapshots,
+        note: became.note.as_deref(),
     }
 }
 

@@ -126,6 +126,7 @@ fn trouble(tense: Tense, became: &StepReport) -> Option<(&'static str, Tone)> {
         (Rehearsal::Permitted, StepOutcome::NotAttempted(_)) if tense == Tense::Past => {
             Some(("not tried", Tone::Caution))
         }
+        (_, StepOutcome::Done) if became.note.is_some() => Some(("done, with a note", Tone::Caution)),
         (
             Rehearsal::Permitted,
             StepOutcome::NotAttempted(_) | StepOutcome::Done | StepOutcome::AlreadyDone,
@@ -143,7 +144,7 @@ fn trouble_words(became: &StepReport, tense: Tense) -> &str {
         | StepOutcome::AlreadyDone
         | StepOutcome::SkippedChanged(_)
         | StepOutcome::Failed(_)
-        | StepOutcome::Unknown(_) => outcome().or_else(rehearsal),
+        | StepOutcome::Unknown(_) => outcome().or(became.note.as_deref()).or_else(rehearsal),
     };
     words.unwrap_or("")
 }

@@ -70,6 +70,8 @@ pub struct OpenIntent {
     pub before: SavedState,
     /// When it was written.
     pub at: Timestamp,
+    /// The report that says that its outcome is unknown, if the run lived to write one.
+    pub unknown: Option<StepReport>,
 }
 
 impl Store {
@@ -173,11 +175,14 @@ impl StoreReader {
             step: String,
             before: String,
             at: i64,
+            unknown: Option<String>,
         }
         let mut connection = self.connection(READ_OPEN).await?;
         let rows: Vec<Row> = sqlx::query_as(
             "select intent.intent_id, run.run_key, plan.plan_key, intent.step_index, intent.step, intent.before,
-                    intent.at
+                    intent.at,
+                    (select outcome.report from outcome where outcome.intent_id = intent.intent_id
+                     order by outcome.outcome_id desc limit 1) as unknown
              from intent
              join run on run.run_id = intent.run_id
              join plan on plan.plan_id = intent.plan_id
@@ -199,6 +204,7 @@ impl StoreReader {
                 step: from_json("a step", &row.step)?,
                 before: from_json("the state before a step", &row.before)?,
                 at: instant(row.at)?,
+                unknown: row.unknown.map(|report| from_json("the report of a step", &report)).transpose()?,
             })
         });
         open.collect()

@@ -213,3 +213,110 @@ fn p1_a_killed_run_leaves_an_intent_that_the_next_one_settles() {
     let of = |kind: &str| events.iter().filter(|event| event["details"]["event"] == kind).count();
     assert_eq!((of("intended"), of("outcome")), (1, 1), "{history}");
 }
+
+/// One disabled image whose hold is over, and a policy of this action for it.
+fn disabled(action: &str) -> (Account, Place) {
+    let fleet = r#"{"schema": 1, "account": "111122223333", "region": "us-east-1", "images": [
+        {"name": "web-0", "created": "-200d", "state": "disabled",
+         "tags": {"amiwarden:disabled-at": "2024-01-01T00:00:00Z"},
+         "snapshots": [{"id": "snap-0000000000000000a", "size_gib": 8}]}]}"#;
+    let account = Account::start(fleet);
+    let place = account.place();
+    place.write("amiwarden.toml", &format!("{CONFIG}min_hold = \"0d\"\n"));
+    place.write("policies/only.rhai", &format!("rule \"all\" when true {{ {action} }}\n"));
+    (account, place)
+}
+
+/// The field of every outcome in the history of an image.
+fn outcomes(place: &Place, image_id: &str, field: &str) -> Vec<Value> {
+    let history = place.run(&["history", image_id, "--format", "json"]).code(0).json();
+    let events = history["events"].as_array().unwrap().iter().map(|event| &event["details"]);
+    events.filter(|event| event["event"] == "outcome").map(|event| event[field].clone()).collect()
+}
+
+#[test]
+fn throttled_rehearsals_are_waited_out() {
+    let (account, place) = account(3);
+    let busy = Fault::new("DisableImage", FaultKind::Throttle).rehearsals_only().only([1, 2, 4]);
+    account.cloud().inject(busy);
+    account.cloud().inject(Fault::new("DescribeImages", FaultKind::Throttle).rehearsals_only());
+    let report = run(&place, 0);
+    let permitted = having(&report["steps"], &[("rehearsal", "permitted"), ("outcome", "done")]);
+    assert_eq!(permitted.len(), 3, "{report}");
+}
+
+#[test]
+fn a_canary_that_could_not_be_asked_accuses_nobody() {
+    let (account, place) = account(1);
+    account.cloud().inject(Fault::new("DescribeImages", FaultKind::Denied).rehearsals_only().every_time());
+    let report = run(&place, 1);
+    let error = report["scopes"][0]["dry_run_error"].as_str().unwrap();
+    assert!(error.contains("could not be found out") && error.contains("UnauthorizedOperation"), "{error}");
+    assert!(account.applied().is_empty());
+}
+
+#[test]
+fn p2_an_endpoint_that_honours_dry_run_for_reads_only_is_found_out_by_one_request() {
+    let (account, place) = account(6);
+    account.cloud().inject(Fault::new("CreateTags", FaultKind::ExecutesDryRun).every_time());
+    let report = run(&place, 1);
+    assert_eq!(account.applied().len(), 1, "{:?}", account.applied());
+    let executed = having(&report["steps"], &[("rehearsal", "error")]);
+    assert_eq!(executed.len(), 1, "{report}");
+    let words = executed[0]["rehearsal_detail"].as_str().unwrap();
+    assert!(words.contains("CreateTags was carried out by the endpoint"), "{words}");
+    let spared = having(&report["steps"], &[("rehearsal", "skipped"), ("outcome", "not-attempted")]);
+    assert_eq!(spared.len(), 5, "{report}");
+    for step in spared {
+        let words = step["rehearsal_detail"].as_str().unwrap();
+        assert!(words.contains("carried out a request that was sent with DryRun=true"), "{words}");
+    }
+}
+
+#[test]
+fn p1_a_change_whose_effect_holds_is_done_with_a_note_of_what_is_missing() {
+    let (account, place) = disabled(r#"enable("needed again")"#);
+    account.cloud().deny_real_only("DeleteTags");
+    let report = run(&place, 0);
+    assert_eq!(report["steps"][0]["outcome"], "done", "{report}");
+    let note = report["steps"][0]["note"].as_str().unwrap();
+    assert!(note.starts_with("but DeleteTags: ") && note.contains("UnauthorizedOperation"), "{note}");
+    let image = account.cloud().image_named("web-0").unwrap();
+    assert_eq!(image.state, ImageState::Available);
+    assert_eq!(outcomes(&place, &image.id, "note"), [note]);
+    let text = place.run(&["history", &image.id]).code(0).out;
+    assert!(text.contains("is done; but DeleteTags: "), "{text}");
+}
+
+#[test]
+fn p1_a_lost_reply_to_a_deregister_does_not_claim_to_know_the_snapshots() {
+    let (account, place) = disabled(r#"deregister(#{snapshots: "delete"}, "gone")"#);
+    account.cloud().inject(Fault::new("DeregisterImage", FaultKind::ResetAfter).real_only());
+    let report = run(&place, 0);
+    assert_eq!(report["steps"][0]["outcome"], "done", "{report}");
+    assert!(report["steps"][0]["note"].as_str().unwrap().contains("snapshots is not known"), "{report}");
+    assert_eq!(account.count("DeregisterImage"), 1);
+}
+
+#[test]
+fn p1_what_became_of_an_image_that_is_gone_is_not_claimed() {
+    let (account, place) = account(2);
+    let image = account.cloud().image_named("web-0").unwrap();
+    account.cloud().inject(Fault::new("DisableImage", FaultKind::ResetBefore).real_only().image(&image.id));
+    run(&place, 1);
+    account.cloud().update(|world| world.images.remove(&image.id));
+    place.run(&["plan"]).code(0);
+    assert_eq!(outcomes(&place, &image.id, "outcome"), ["unknown", "skipped-changed"]);
+    let details = outcomes(&place, &image.id, "detail");
+    let words = details[1].as_str().unwrap();
+    assert!(words.contains("whether disable took effect cannot be told"), "{words}");
+}
+
+#[test]
+fn a_disabled_image_that_shows_no_permissions_can_be_deregistered() {
+    let (account, place) = disabled(r#"deregister("gone")"#);
+    account.cloud().deny("DescribeImageAttribute");
+    let report = run(&place, 0);
+    assert_eq!(report["steps"][0]["outcome"], "done", "{report}");
+    assert!(account.cloud().image_named("web-0").is_none());
+}

@@ -145,7 +145,8 @@ impl Change {
 
     /// Whether the effect of this change holds for the image as it is now. `None` for the image means that EC2
     /// does not list it (any more); `permissions` are needed for the changes of launch permissions only. `now` is
-    /// the earliest instant that a deprecation can still be asked for.
+    /// when the change is asked for, or was, if it is to be found out what became of it: no deprecation can be
+    /// asked for that is earlier.
     ///
     /// This one function decides what is satisfied when planning, what is already done when carrying out, and
     /// what became of an intent whose reply was lost.

@@ -46,10 +46,12 @@ pub enum StepOutcome {
     Done,
     /// Its effect held before anything was sent.
     AlreadyDone,
-    /// The image is not what the plan rests on any more; nothing was sent. The text says what changed.
+    /// The image is not what the plan rests on any more; nothing was sent. The text says what changed. Also the
+    /// settlement of a change to an image that is gone: whether it took effect cannot be told any more.
     SkippedChanged(String),
-    /// EC2 refused it, and the image does not show its effect. EC2's words, and what of the step had been carried
-    /// out before.
+    /// It did not take effect: EC2 refused it, or the image did not show it when a lost reply was settled. The
+    /// text is EC2's words. Of a change that takes several requests, the text also names those that had been
+    /// carried out before.
     Failed(String),
     /// It was sent and nobody knows whether it took effect. It is settled by reading the image at the next
     /// start.
@@ -110,4 +112,7 @@ pub struct StepReport {
     pub request_id: Option<String>,
     /// What became of the image's snapshots.
     pub snapshots: Vec<SnapshotResult>,
+    /// What is to be known besides: what is missing of a change whose effect holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }

@@ -107,8 +107,13 @@ impl Sample {
         };
         let request_id =
             (self.report.mode == Mode::Enforce).then(|| "59dbff89-35bd-4eac-99ed-be587EXAMPLE".into());
-        let became =
-            StepReport { rehearsal: Rehearsal::Permitted, outcome, request_id, snapshots: Vec::new() };
+        let became = StepReport {
+            rehearsal: Rehearsal::Permitted,
+            outcome,
+            request_id,
+            snapshots: Vec::new(),
+            note: None,
+        };
         self.report.steps.push((step, became));
         &mut self.report.steps.last_mut().unwrap().1
     }

@@ -232,6 +232,7 @@ pub(super) fn step_report(outcome: StepOutcome) -> StepReport {
         outcome,
         request_id: Some("11111111-2222-3333-4444-555555555555".to_owned()),
         snapshots: Vec::new(),
+        note: None,
     }
 }
 

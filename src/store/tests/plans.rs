@@ -66,7 +66,7 @@ async fn step_rows(store: &Store) -> i64 {
 
 fn not_attempted(rehearsal: Rehearsal) -> StepReport {
     let outcome = StepOutcome::NotAttempted("observing".to_owned());
-    StepReport { rehearsal, outcome, request_id: None, snapshots: Vec::new() }
+    StepReport { rehearsal, outcome, request_id: None, snapshots: Vec::new(), note: None }
 }
 
 #[tokio::test]
