@@ -1,10 +1,10 @@
 //! Shows what a run came to: as a table for people, JSON and CSV for programs, Markdown for pull requests.
 //!
 //! All four are made from the one [`CycleReport`], so they cannot disagree. The table and the Markdown say
-//! the same in the same words: both render the [`document`] that is composed from the report.
+//! the same in the same words: both render the `document` that is composed from the report.
 //!
 //! Deliberately absent: any choice of what to do. And no text from the cloud or from a policy reaches a
-//! terminal with the power to command it: see [`text`].
+//! terminal with the power to command it: see `text.rs`.
 
 mod compose;
 mod csv;
