@@ -27,15 +27,16 @@ impl Progress {
     /// A new phase whose length is not known.
     pub(crate) fn phase(&self, what: impl Into<Cow<'static, str>>) {
         self.bar.set_style(style("{spinner} {msg}"));
+        self.bar.unset_length();
         self.bar.enable_steady_tick(TICK);
         self.bar.set_message(what);
     }
 
     /// A new phase of so many parts.
     pub(crate) fn phase_of(&self, what: impl Into<Cow<'static, str>>, parts: usize) {
-        self.bar.set_style(style("{spinner} {msg} [{bar:30}] {pos}/{len}"));
         self.bar.set_length(u64::try_from(parts).unwrap_or(u64::MAX));
         self.bar.set_position(0);
+        self.bar.set_style(style("{spinner} {msg} [{bar:30}] {pos}/{len}"));
         self.bar.enable_steady_tick(TICK);
         self.bar.set_message(what);
     }

@@ -20,6 +20,8 @@ pub(crate) fn start(verbosity: u8) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A reader of the log who has seen enough must not end a run.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_target(verbosity > 1);
     // A second start in one process, as in tests, keeps the first.

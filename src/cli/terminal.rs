@@ -27,7 +27,10 @@ pub(super) fn note(text: &str) {
 /// Prints what went wrong, with its causes.
 pub(super) fn complain(failure: &Failure) {
     let error = failure.error();
-    eprintln!("{} {error}", "error:".red().bold());
+    let text = error.to_string();
+    // Policies and configurations show every problem with its own heading.
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    eprintln!("{} {text}", "error:".red().bold());
     for cause in error.chain().skip(1) {
         eprintln!("  {} {cause}", "because:".bold());
     }

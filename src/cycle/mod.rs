@@ -246,7 +246,9 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
                 due.entry(&step.scope).or_default().push(Rehearsed { index, step, rehearsal });
             }
         }
-        self.progress.phase_of("carrying out", due.values().map(Vec::len).sum());
+        if !due.is_empty() {
+            self.progress.phase_of("carrying out", due.values().map(Vec::len).sum());
+        }
         let executors = futures::stream::iter(self.links).filter_map(|link| {
             let steps = due.remove(link.reader.scope());
             std::future::ready(steps.map(|steps| (link, steps)))
