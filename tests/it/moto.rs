@@ -1,4 +1,4 @@
-//! Against moto, an EC2 endpoint that is not ours. It runs where `AMIWARDEN_TEST_MOTO_PORT` says that a
+//! Against moto, an EC2 endpoint that is not ours. It runs where `MOTO_PORT` says that a
 //! `moto_server` listens on this machine; elsewhere it says that it was skipped.
 
 use amiwarden_core::{
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::harness::{Place, having};
 
-const VARIABLE: &str = "AMIWARDEN_TEST_MOTO_PORT";
+const VARIABLE: &str = "MOTO_PORT";
 
 /// What moto's account is to look like; each image by what shall become of it.
 struct Seeded {
