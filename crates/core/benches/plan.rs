@@ -71,7 +71,7 @@ fn plan(criterion: &mut Criterion) {
     let mut inventory = Inventory::new(scope.clone(), now);
     inventory.add_images(Listing::complete((0..IMAGES).map(|n| image(n, &scope, now)).collect()));
     for source in Source::USAGE {
-        inventory.add_uses(source, Listing::complete(Vec::new()));
+        inventory.add_uses(source, Listing::complete(Vec::new()), now);
     }
     let memory = Memory::default();
     let facts = derive_facts(&inventory, &memory, &families, now);

@@ -139,7 +139,7 @@ fn launch_permissions(inventory: &Inventory, id: &ImageId) -> Fact<LaunchPermiss
 
 fn used_by(inventory: &Inventory, id: &ImageId) -> Fact<Vec<ImageUse>> {
     let mut reasons = Vec::new();
-    for source in Source::USAGE {
+    for source in inventory.usage.bulk() {
         match inventory.coverage(source) {
             Coverage::Complete => {}
             Coverage::Gap(gap) => reasons.push(format!("{source}: {gap}")),

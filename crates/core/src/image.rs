@@ -139,6 +139,8 @@ pub struct Snapshot {
     pub full_size_bytes: Option<u64>,
     /// `StorageTier`.
     pub tier: StorageTier,
+    /// Its tags: retention rules of the Recycle Bin may go by them.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// Where a snapshot is stored; it decides the price.

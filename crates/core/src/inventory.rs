@@ -1,47 +1,14 @@
 //! What was read of one scope, and how far each reading can be trusted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Image, ImageId, ImageUse, LaunchPermissions, Scope, Snapshot, SnapshotId, Timestamp};
-
-/// Something that is read from EC2 for a scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Source {
-    /// `DescribeImages`.
-    Images,
-    /// `DescribeSnapshots`.
-    Snapshots,
-    /// `DescribeInstances`.
-    Instances,
-    /// `DescribeLaunchTemplateVersions`.
-    LaunchTemplates,
-}
-
-impl Source {
-    /// The sources that show who uses an image. All of them must be complete before an image counts as
-    /// unused.
-    pub const USAGE: [Self; 2] = [Self::Instances, Self::LaunchTemplates];
-
-    /// Its name in reports and configurations.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Images => "images",
-            Self::Snapshots => "snapshots",
-            Self::Instances => "instances",
-            Self::LaunchTemplates => "launch-templates",
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+use crate::{
+    Image, ImageId, ImageUse, LaunchPermissions, RetentionRule, Scope, Snapshot, SnapshotId, Source,
+    Timestamp, UsageSettings,
+};
 
 /// Why a source is not complete: denied, throttled, truncated, or implausible. The text reads on its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -97,6 +64,17 @@ impl<T> Listing<T> {
     }
 }
 
+/// What a source that is asked image by image says of one image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CandidateUses {
+    /// The references that it shows.
+    pub uses: Vec<ImageUse>,
+    /// Why there may be more.
+    pub gap: Option<Gap>,
+    /// Up to when it tells: a report about other accounts tells of the past.
+    pub as_of: Timestamp,
+}
+
 /// All that was read of one scope in one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inventory {
@@ -112,7 +90,16 @@ pub struct Inventory {
     pub uses: BTreeMap<ImageId, Vec<ImageUse>>,
     /// Launch permissions of the images they were asked for.
     pub launch_permissions: BTreeMap<ImageId, Result<LaunchPermissions, Gap>>,
+    /// The Recycle Bin's retention rules, once asked for. A partial listing covers nothing for certain.
+    pub retention_rules: Option<Listing<RetentionRule>>,
+    /// Which sources of usage count.
+    pub usage: UsageSettings,
     coverage: BTreeMap<Source, Coverage>,
+    /// When each source was read.
+    read_at: BTreeMap<Source, Timestamp>,
+    /// How many images of the scope each source of usage shows to be used.
+    referenced: BTreeMap<Source, BTreeSet<ImageId>>,
+    candidate_uses: BTreeMap<(Source, ImageId), CandidateUses>,
 }
 
 impl Inventory {
@@ -125,8 +112,20 @@ impl Inventory {
             snapshots: BTreeMap::new(),
             uses: BTreeMap::new(),
             launch_permissions: BTreeMap::new(),
+            retention_rules: None,
+            usage: UsageSettings::default(),
             coverage: BTreeMap::new(),
+            read_at: BTreeMap::new(),
+            referenced: BTreeMap::new(),
+            candidate_uses: BTreeMap::new(),
         }
+    }
+
+    /// The same, with other sources of usage than by default.
+    #[must_use]
+    pub fn with_usage(mut self, usage: UsageSettings) -> Self {
+        self.usage = usage;
+        self
     }
 
     /// How much of `source` was read.
@@ -146,6 +145,11 @@ impl Inventory {
     /// are no part of this.
     pub fn is_complete(&self) -> bool {
         self.gaps().next().is_none()
+    }
+
+    /// Whether the snapshots were asked for.
+    pub fn has_read_snapshots(&self) -> bool {
+        *self.coverage(Source::Snapshots) != Coverage::NotRead
     }
 
     /// Takes in the images. One that another account owns is left out and makes the source incomplete: either
@@ -171,15 +175,52 @@ impl Inventory {
         self.note(Source::Snapshots, listing.gap);
     }
 
-    /// Takes in the references that one source of usage showed.
-    pub fn add_uses(&mut self, source: Source, listing: Listing<ImageUse>) {
+    /// Takes in the references that one source of usage showed at `read_at`.
+    pub fn add_uses(&mut self, source: Source, listing: Listing<ImageUse>, read_at: Timestamp) {
+        let referenced = self.referenced.entry(source).or_default();
+        referenced.extend(listing.items.iter().map(|image_use| image_use.image.clone()));
         for image_use in listing.items {
-            let uses = self.uses.entry(image_use.image.clone()).or_default();
-            if let Err(place) = uses.binary_search(&image_use) {
-                uses.insert(place, image_use);
-            }
+            self.add_use(image_use);
         }
+        self.read_at.insert(source, read_at);
         self.note(source, listing.gap);
+    }
+
+    /// Takes in what a source said that is asked image by image. Its gaps are gaps of those images alone.
+    pub fn add_candidate_uses(&mut self, source: Source, answers: BTreeMap<ImageId, CandidateUses>) {
+        for (image, answer) in answers {
+            for image_use in &answer.uses {
+                self.add_use(image_use.clone());
+            }
+            self.candidate_uses.insert((source, image), answer);
+        }
+    }
+
+    /// What `source`, which is asked image by image, said of `image`; `None` when it was not asked.
+    pub fn candidate_uses(&self, source: Source, image: &ImageId) -> Option<&CandidateUses> {
+        self.candidate_uses.get(&(source, image.clone()))
+    }
+
+    /// When `source` was read, if it was.
+    pub fn read_at(&self, source: Source) -> Option<Timestamp> {
+        self.read_at.get(&source).copied()
+    }
+
+    /// How many images each source of usage shows to be used, of the sources that were read to their end.
+    pub fn references(&self) -> BTreeMap<Source, usize> {
+        let complete = |source: &&Source| *self.coverage(**source) == Coverage::Complete;
+        self.referenced
+            .keys()
+            .filter(complete)
+            .map(|source| (*source, self.referenced[source].len()))
+            .collect()
+    }
+
+    fn add_use(&mut self, image_use: ImageUse) {
+        let uses = self.uses.entry(image_use.image.clone()).or_default();
+        if let Err(place) = uses.binary_search(&image_use) {
+            uses.insert(place, image_use);
+        }
     }
 
     fn note(&mut self, source: Source, gap: Option<Gap>) {

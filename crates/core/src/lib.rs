@@ -26,7 +26,9 @@ mod outcome;
 mod plan;
 mod port;
 mod report;
+mod retention;
 mod sharing;
+mod source;
 mod time;
 mod usage;
 mod verdict;
@@ -47,15 +49,17 @@ pub use id::{AccountId, ImageId, ParseAccountIdError, PlanId, PolicyName, Region
 pub use image::{
     BlockDevice, DeregistrationProtection, Image, ImageState, Lineage, Reading, Snapshot, StorageTier,
 };
-pub use inventory::{Coverage, Gap, Inventory, Listing, Source};
+pub use inventory::{CandidateUses, Coverage, Gap, Inventory, Listing};
 pub use limits::{Ladder, Limits, LimitsOverride, Mode, Permanent};
 pub use outcome::{Rehearsal, SnapshotResult, StepOutcome, StepReport};
 pub use plan::{Held, Kept, Plan, PlanRequest, PolicySettings, ScopeDraft, Step, assemble, draft_scope};
 pub use port::{CallError, CallErrorKind, CloudReader, CloudWriter, Receipt};
 pub use report::{CycleReport, PolicyErrorReport, ScopeReport, Totals};
+pub use retention::{RecycleBinCover, RetainedKind, RetentionRule, recycle_bin_cover};
 pub use sharing::{LaunchPermission, LaunchPermissions, ParseLaunchPermissionError};
+pub use source::Source;
 pub use time::{Duration, ParseDurationError, Timestamp};
-pub use usage::{ImageUse, UseKind};
+pub use usage::{ImageUse, TemplateVersions, UsageSettings, UseKind};
 pub use verdict::{
     Evaluation, FactReading, FailureKind, Opinion, PolicyFailure, Proposal, RuleRef, Verdict, Wish,
 };

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use crate::{
-    Call, Gap, Image, ImageId, ImageUse, LaunchPermissions, Listing, Scope, Snapshot, SnapshotResult, Source,
+    Call, CandidateUses, Gap, Image, ImageId, ImageUse, LaunchPermissions, Listing, RetentionRule, Scope,
+    Snapshot, SnapshotResult, Source, Timestamp,
 };
 
 /// Reads one scope. Nothing here changes anything, and nothing here fails silently: what could not be read is
@@ -21,6 +22,21 @@ pub trait CloudReader: Send + Sync {
 
     /// Every reference to an image that `source` shows. `source` is one of [`Source::USAGE`].
     fn uses(&self, source: Source) -> impl Future<Output = Listing<ImageUse>> + Send;
+
+    /// What `source`, one of [`Source::PER_CANDIDATE`], says of each of `images` at `now`. The answer has an entry
+    /// for each.
+    fn candidate_uses(
+        &self,
+        source: Source,
+        images: Vec<ImageId>,
+        now: Timestamp,
+    ) -> impl Future<Output = BTreeMap<ImageId, CandidateUses>> + Send;
+
+    /// The retention rules of the Recycle Bin that are in force, for images and for snapshots.
+    fn retention_rules(&self) -> impl Future<Output = Listing<RetentionRule>> + Send;
+
+    /// What the clock of AWS said when the latest reply came, if it said anything.
+    fn server_time(&self) -> Option<Timestamp>;
 
     /// The launch permissions of each of `images`, in bounded concurrency. The answer has an entry for each.
     fn launch_permissions(

@@ -61,11 +61,12 @@ fn account() -> BTreeMap<ImageId, Arc<Facts>> {
         volume_size_gib: Some(8),
         full_size_bytes: None,
         tier: StorageTier::Standard,
+        tags: BTreeMap::new(),
     });
     inventory.add_snapshots(Listing::complete(snapshots.collect()));
     inventory.add_images(Listing::complete(images));
     for source in Source::USAGE {
-        inventory.add_uses(source, Listing::complete(Vec::new()));
+        inventory.add_uses(source, Listing::complete(Vec::new()), now);
     }
     let families = FamilyRule::new(None, Some(r"^(?<family>.+?)-\d")).unwrap();
     derive_facts(&inventory, &Memory::default(), &families, now)

@@ -88,7 +88,7 @@ impl World {
         let mut inventory = Inventory::new(scope(), now());
         inventory.add_images(Listing::complete(images.into_iter().collect()));
         for source in Source::USAGE {
-            inventory.add_uses(source, Listing::complete(Vec::new()));
+            inventory.add_uses(source, Listing::complete(Vec::new()), now());
         }
         let limits = Limits {
             disable_per_cycle: 1000,
@@ -124,7 +124,7 @@ impl World {
             id: "i-1".to_owned(),
             account: scope().account,
         };
-        self.inventory.add_uses(Source::Instances, Listing::complete(vec![image_use]));
+        self.inventory.add_uses(Source::Instances, Listing::complete(vec![image_use]), now());
         self
     }
 

@@ -5,7 +5,7 @@ use amiwarden_core::{
     Source, StorageTier, UseKind,
 };
 
-use crate::builders::{World, days_ago, disabled, image, scope, tagged};
+use crate::builders::{World, days_ago, disabled, image, now, scope, tagged};
 
 fn facts(world: &World) -> std::sync::Arc<Facts> {
     world.facts().into_values().next().unwrap()
@@ -77,7 +77,7 @@ fn p2_a_nonsensical_disabled_at_tag_is_unknown() {
 fn p2_in_use_is_false_only_when_every_source_is_complete() {
     let mut world = World::new([image("ami-1", 100)]);
     assert_eq!(facts(&world).in_use, Fact::Known(false));
-    world.inventory.add_uses(Source::Instances, Listing::partial(Vec::new(), "access denied"));
+    world.inventory.add_uses(Source::Instances, Listing::partial(Vec::new(), "access denied"), now());
     is_unknown(&facts(&world).in_use, "access denied");
     is_unknown(&facts(&world).used_by, "access denied");
 }
@@ -85,7 +85,7 @@ fn p2_in_use_is_false_only_when_every_source_is_complete() {
 #[test]
 fn in_use_is_true_as_soon_as_one_source_shows_a_use() {
     let mut world = World::new([image("ami-1", 100)]).used("ami-1");
-    world.inventory.add_uses(Source::LaunchTemplates, Listing::partial(Vec::new(), "access denied"));
+    world.inventory.add_uses(Source::LaunchTemplates, Listing::partial(Vec::new(), "access denied"), now());
     assert_eq!(facts(&world).in_use, Fact::Known(true));
     is_unknown(&facts(&world).used_by, "access denied");
 }
@@ -113,6 +113,7 @@ fn cost_counts_snapshots_of_this_image_alone_and_never_more_than_was_written() {
         volume_size_gib: Some(8),
         full_size_bytes,
         tier: StorageTier::Standard,
+        tags: std::collections::BTreeMap::new(),
     };
     let cost = |world: &World| facts(world).monthly_cost.known().map(|cost| cost.micro_usd);
     world.inventory.add_snapshots(Listing::complete(vec![snapshot("snap-ami-1", None)]));
@@ -141,6 +142,6 @@ fn a_use_is_counted_once_however_often_it_is_seen() {
         id: "lt-1 (web, version 1, $Default)".to_owned(),
         account: scope().account,
     };
-    world.inventory.add_uses(Source::LaunchTemplates, Listing::complete(vec![template]));
+    world.inventory.add_uses(Source::LaunchTemplates, Listing::complete(vec![template]), now());
     assert_eq!(facts(&world).used_by.known().map(Vec::len), Some(2));
 }

@@ -5,7 +5,7 @@ use amiwarden_core::{
     Ladder, Listing, Permanent, PolicyName, Reading, SnapshotFate, Source,
 };
 
-use crate::builders::{World, act, disabled, image, tagged};
+use crate::builders::{World, act, disabled, image, now, tagged};
 
 const DEREGISTER: Action = Action::Deregister(SnapshotFate::Keep);
 
@@ -128,7 +128,7 @@ fn p2_usage_proof_holds_what_is_used_and_what_may_be() {
     holds(&disables(image("ami-1", 100)).used("ami-1"), "ami-1 disable usage-proof");
     holds(&deregisters(image("ami-1", 100)).used("ami-1"), "ami-1 deregister usage-proof");
     let mut denied = disables(image("ami-1", 100));
-    denied.inventory.add_uses(Source::Instances, Listing::partial(Vec::new(), "denied"));
+    denied.inventory.add_uses(Source::Instances, Listing::partial(Vec::new(), "denied"), now());
     holds(&denied, "ami-1 disable usage-proof");
     let mut unread = disables(image("ami-1", 100));
     unread.inventory =

@@ -7,7 +7,7 @@ use amiwarden_core::{
 };
 use proptest::prelude::*;
 
-use crate::builders::{World, act, days_ago, image, tagged};
+use crate::builders::{World, act, days_ago, image, now, tagged};
 
 /// What one image of a random world is like.
 #[derive(Clone, Debug)]
@@ -108,7 +108,7 @@ proptest! {
         let mut world = world(&sketches);
         match source {
             Source::Images => world.inventory.add_images(Listing::partial(Vec::new(), "lost")),
-            _ => world.inventory.add_uses(source, Listing::partial(Vec::new(), "lost")),
+            _ => world.inventory.add_uses(source, Listing::partial(Vec::new(), "lost"), now()),
         }
         prop_assert!(destructive(&world).is_empty());
     }
