@@ -5,10 +5,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use amiwarden_core::{
-    Action, Decision, DeregistrationProtection, Facts, FamilyRule, Image, ImageId, ImageState, Inventory,
-    Limits, LimitsOverride, Lineage, Listing, Memory, Mode, Opinion, PlanRequest, PolicyName, PolicySettings,
-    Proposal, Reading, Region, RuleRef, Scope, Source, Timestamp, Verdict, Wish, assemble, decide,
-    derive_facts, draft_scope,
+    Action, Circumstances, Decision, DeregistrationProtection, Facts, FamilyRule, Image, ImageId, ImageState,
+    Inventory, Limits, LimitsOverride, Lineage, Listing, Memory, Mode, Opinion, PlanRequest, PolicyName,
+    PolicySettings, Proposal, Reading, Region, RuleRef, Scope, Source, Timestamp, Verdict, Wish, assemble,
+    decide, derive_facts, draft_scope,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -96,6 +96,7 @@ fn plan(criterion: &mut Criterion) {
                 inventory: &inventory,
                 facts: &facts,
                 decisions: &decisions,
+                circumstances: &Circumstances::default(),
                 limits: &limits,
                 policies: &policies,
                 accepted: &accepted,

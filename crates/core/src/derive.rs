@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     Cost, Coverage, DISABLED_AT_TAG, Duration, Fact, Facts, FamilyRule, Image, ImageId, ImageState, ImageUse,
-    Inventory, LaunchPermissions, Need, Reading, Snapshot, SnapshotId, Source, StorageTier, Timestamp,
-    place_families,
+    Inventory, LaunchPermissions, Need, Reading, Snapshot, Source, StorageTier, Timestamp, place_families,
 };
 
 /// No image is older than EC2's first public day, 25 August 2006. An earlier date is a lie or a default value.
@@ -34,7 +33,6 @@ pub fn derive_facts(
     now: Timestamp,
 ) -> BTreeMap<ImageId, Arc<Facts>> {
     let mut places = place_families(inventory.images.values(), now, |image| families.family_of(image));
-    let owners = images_per_snapshot(inventory);
     let derive = |(id, image): (&ImageId, &Image)| {
         let created_at = created_at(image, now);
         let last_launched_at = past_date("last launch", &image.last_launched_at, now);
@@ -54,7 +52,7 @@ pub fn derive_facts(
             in_use: in_use(inventory, id, &used_by),
             size_gib: size_gib(image),
             is_encrypted: is_encrypted(image),
-            monthly_cost: monthly_cost(inventory, image, &owners),
+            monthly_cost: monthly_cost(inventory, image),
             image: Arc::new(image.clone()),
             created_at,
             deprecated_at,
@@ -147,14 +145,14 @@ fn used_by(inventory: &Inventory, id: &ImageId) -> Fact<Vec<ImageUse>> {
         }
     }
     if reasons.is_empty() {
-        Fact::Known(inventory.uses.get(id).cloned().unwrap_or_default())
+        Fact::Known(inventory.uses_of(id).to_vec())
     } else {
         Fact::Unknown(format!("usage is not fully known ({})", reasons.join("; ")))
     }
 }
 
 fn in_use(inventory: &Inventory, id: &ImageId, used_by: &Fact<Vec<ImageUse>>) -> Fact<bool> {
-    if inventory.uses.contains_key(id) { Fact::Known(true) } else { used_by.map(|uses| !uses.is_empty()) }
+    if inventory.uses_of(id).is_empty() { used_by.map(|uses| !uses.is_empty()) } else { Fact::Known(true) }
 }
 
 fn size_gib(image: &Image) -> Fact<u64> {
@@ -173,20 +171,7 @@ fn is_encrypted(image: &Image) -> Fact<bool> {
     Fact::Known(!devices.is_empty())
 }
 
-fn images_per_snapshot(inventory: &Inventory) -> BTreeMap<&SnapshotId, u32> {
-    let mut owners = BTreeMap::new();
-    for image in inventory.images.values() {
-        let mut snapshots: Vec<_> = image.snapshots().collect();
-        snapshots.sort_unstable();
-        snapshots.dedup();
-        for snapshot in snapshots {
-            *owners.entry(snapshot).or_insert(0) += 1;
-        }
-    }
-    owners
-}
-
-fn monthly_cost(inventory: &Inventory, image: &Image, owners: &BTreeMap<&SnapshotId, u32>) -> Fact<Cost> {
+fn monthly_cost(inventory: &Inventory, image: &Image) -> Fact<Cost> {
     match inventory.coverage(Source::Snapshots) {
         Coverage::NotRead => return Fact::NotFetched(Need::Snapshots),
         Coverage::Gap(gap) => return Fact::Unknown(format!("snapshots could not all be read: {gap}")),
@@ -196,7 +181,7 @@ fn monthly_cost(inventory: &Inventory, image: &Image, owners: &BTreeMap<&Snapsho
         return Fact::Unknown(format!("another image may share its snapshots: {gap}"));
     }
     let mut micro_usd = 0;
-    for id in image.snapshots().filter(|id| owners.get(id) == Some(&1)) {
+    for id in image.snapshots().filter(|id| inventory.images_of(id).count() == 1) {
         let cost = inventory.snapshots.get(id).and_then(snapshot_cost);
         let Some(cost) = cost else {
             return Fact::Unknown(format!("the size or storage tier of {id} is not known"));

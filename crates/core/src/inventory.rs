@@ -86,19 +86,21 @@ pub struct Inventory {
     pub images: BTreeMap<ImageId, Image>,
     /// Snapshots, once asked for.
     pub snapshots: BTreeMap<SnapshotId, Snapshot>,
-    /// References to images, by image, once asked for.
-    pub uses: BTreeMap<ImageId, Vec<ImageUse>>,
     /// Launch permissions of the images they were asked for.
     pub launch_permissions: BTreeMap<ImageId, Result<LaunchPermissions, Gap>>,
     /// The Recycle Bin's retention rules, once asked for. A partial listing covers nothing for certain.
     pub retention_rules: Option<Listing<RetentionRule>>,
     /// Which sources of usage count.
     pub usage: UsageSettings,
+    /// Which images refer to a snapshot.
+    images_by_snapshot: BTreeMap<SnapshotId, BTreeSet<ImageId>>,
+    /// References to images, by image, of all sources.
+    uses: BTreeMap<ImageId, Vec<ImageUse>>,
     coverage: BTreeMap<Source, Coverage>,
     /// When each source was read.
     read_at: BTreeMap<Source, Timestamp>,
-    /// How many images of the scope each source of usage shows to be used.
-    referenced: BTreeMap<Source, BTreeSet<ImageId>>,
+    /// What each source of usage showed, by image.
+    uses_by_source: BTreeMap<Source, BTreeMap<ImageId, Vec<ImageUse>>>,
     candidate_uses: BTreeMap<(Source, ImageId), CandidateUses>,
 }
 
@@ -110,13 +112,14 @@ impl Inventory {
             observed_at,
             images: BTreeMap::new(),
             snapshots: BTreeMap::new(),
-            uses: BTreeMap::new(),
             launch_permissions: BTreeMap::new(),
             retention_rules: None,
             usage: UsageSettings::default(),
+            images_by_snapshot: BTreeMap::new(),
+            uses: BTreeMap::new(),
             coverage: BTreeMap::new(),
             read_at: BTreeMap::new(),
-            referenced: BTreeMap::new(),
+            uses_by_source: BTreeMap::new(),
             candidate_uses: BTreeMap::new(),
         }
     }
@@ -158,6 +161,9 @@ impl Inventory {
         let mut gap = listing.gap;
         for image in listing.items {
             if image.owner == self.scope.account {
+                for snapshot in image.snapshots() {
+                    self.images_by_snapshot.entry(snapshot.clone()).or_default().insert(image.id.clone());
+                }
                 self.images.insert(image.id.clone(), image);
             } else {
                 gap = Some(Gap::new(format!(
@@ -177,9 +183,9 @@ impl Inventory {
 
     /// Takes in the references that one source of usage showed at `read_at`.
     pub fn add_uses(&mut self, source: Source, listing: Listing<ImageUse>, read_at: Timestamp) {
-        let referenced = self.referenced.entry(source).or_default();
-        referenced.extend(listing.items.iter().map(|image_use| image_use.image.clone()));
         for image_use in listing.items {
+            let shown = self.uses_by_source.entry(source).or_default();
+            insert_sorted(shown.entry(image_use.image.clone()).or_default(), image_use.clone());
             self.add_use(image_use);
         }
         self.read_at.insert(source, read_at);
@@ -206,24 +212,44 @@ impl Inventory {
         self.read_at.get(&source).copied()
     }
 
+    /// Every reference to `image` that some source showed.
+    pub fn uses_of(&self, image: &ImageId) -> &[ImageUse] {
+        self.uses.get(image).map_or(&[], Vec::as_slice)
+    }
+
+    /// The images that refer to `snapshot`.
+    pub fn images_of(&self, snapshot: &SnapshotId) -> impl Iterator<Item = &Image> {
+        let ids = self.images_by_snapshot.get(snapshot).into_iter().flatten();
+        ids.filter_map(|id| self.images.get(id))
+    }
+
+    /// What `source`, which is read as a whole, shows to use `image`.
+    pub fn uses_by(&self, source: Source, image: &ImageId) -> &[ImageUse] {
+        self.uses_by_source.get(&source).and_then(|shown| shown.get(image)).map_or(&[], Vec::as_slice)
+    }
+
     /// How many images each source of usage shows to be used, of the sources that were read to their end.
     pub fn references(&self) -> BTreeMap<Source, usize> {
-        let complete = |source: &&Source| *self.coverage(**source) == Coverage::Complete;
-        self.referenced
-            .keys()
-            .filter(complete)
-            .map(|source| (*source, self.referenced[source].len()))
-            .collect()
+        let complete = Source::USAGE.into_iter().filter(|source| self.is_complete_for(*source));
+        complete.map(|source| (source, self.uses_by_source.get(&source).map_or(0, BTreeMap::len))).collect()
+    }
+
+    /// Whether `source` was read to its end.
+    pub fn is_complete_for(&self, source: Source) -> bool {
+        *self.coverage(source) == Coverage::Complete
     }
 
     fn add_use(&mut self, image_use: ImageUse) {
-        let uses = self.uses.entry(image_use.image.clone()).or_default();
-        if let Err(place) = uses.binary_search(&image_use) {
-            uses.insert(place, image_use);
-        }
+        insert_sorted(self.uses.entry(image_use.image.clone()).or_default(), image_use);
     }
 
     fn note(&mut self, source: Source, gap: Option<Gap>) {
         self.coverage.insert(source, gap.map_or(Coverage::Complete, Coverage::Gap));
+    }
+}
+
+fn insert_sorted(uses: &mut Vec<ImageUse>, image_use: ImageUse) {
+    if let Err(place) = uses.binary_search(&image_use) {
+        uses.insert(place, image_use);
     }
 }

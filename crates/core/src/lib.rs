@@ -11,6 +11,7 @@
 mod action;
 mod call;
 mod change;
+mod circumstances;
 mod decision;
 mod derive;
 mod fact;
@@ -25,6 +26,7 @@ mod limits;
 mod outcome;
 mod plan;
 mod port;
+mod proof;
 mod report;
 mod retention;
 mod sharing;
@@ -32,10 +34,12 @@ mod source;
 mod time;
 mod usage;
 mod verdict;
+mod window;
 
 pub use action::{Action, ActionKind, GrantFilter, SnapshotFate};
 pub use call::Call;
 pub use change::{Change, DISABLED_AT_TAG, Resolution};
+pub use circumstances::{Circumstances, ImageTally, Tally, clock_doubt};
 pub use decision::{
     Because, Conflict, Decision, PlannedChange, Satisfied, Unresolved, Vetoed, decide, missing,
 };
@@ -44,7 +48,7 @@ pub use fact::{Fact, Need};
 pub use facts::{Cost, Facts};
 pub use family::{FamilyPlace, FamilyRule, ParseFamilyRuleError, place_families};
 pub use fingerprint::{EvidenceField, Fingerprint, Mask, fingerprint};
-pub use guard::{Guard, TrippedGuard};
+pub use guard::{Guard, TrippedGuard, opted_out};
 pub use id::{AccountId, ImageId, ParseAccountIdError, PlanId, PolicyName, Region, RunId, Scope, SnapshotId};
 pub use image::{
     BlockDevice, DeregistrationProtection, Image, ImageState, Lineage, Reading, Snapshot, StorageTier,
@@ -52,8 +56,11 @@ pub use image::{
 pub use inventory::{CandidateUses, Coverage, Gap, Inventory, Listing};
 pub use limits::{Ladder, Limits, LimitsOverride, Mode, Permanent};
 pub use outcome::{Rehearsal, SnapshotResult, StepOutcome, StepReport};
-pub use plan::{Held, Kept, Plan, PlanRequest, PolicySettings, ScopeDraft, Step, assemble, draft_scope};
+pub use plan::{
+    Assembled, Held, Kept, Plan, PlanRequest, PolicySettings, ScopeDraft, Step, Wanted, assemble, draft_scope,
+};
 pub use port::{CallError, CallErrorKind, CloudReader, CloudWriter, Receipt};
+pub use proof::{Finding, Proof, ProofResult, prove};
 pub use report::{CycleReport, PolicyErrorReport, ScopeReport, Totals};
 pub use retention::{RecycleBinCover, RetainedKind, RetentionRule, recycle_bin_cover};
 pub use sharing::{LaunchPermission, LaunchPermissions, ParseLaunchPermissionError};
@@ -63,3 +70,4 @@ pub use usage::{ImageUse, TemplateVersions, UsageSettings, UseKind};
 pub use verdict::{
     Evaluation, FactReading, FailureKind, Opinion, PolicyFailure, Proposal, RuleRef, Verdict, Wish,
 };
+pub use window::{ParseWindowError, Window};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActionKind, Duration};
+use crate::{ActionKind, Duration, Window};
 
 /// Whether changes are carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Limits {
     /// Share of a scope's images, in percent, beyond which candidates for disable and deregister are so many
     /// that something is wrong.
     pub surge_percent: u32,
+    /// How far images or references may fall against the last complete reading, in percent, before a reading is
+    /// taken for broken.
+    pub collapse_percent: u32,
     /// Younger images' lifecycle is left alone.
     pub min_age: Duration,
     /// An image stays disabled at least this long before it is deregistered.
@@ -49,8 +52,12 @@ pub struct Limits {
     pub permanent: Permanent,
     /// Whether an image must be disabled before it is deregistered.
     pub ladder: Ladder,
-    /// Images with this tag are left alone.
+    /// Images with this tag are left alone: for ever, or until the date that is its value.
     pub opt_out_tag: String,
+    /// In so many cycles a policy that changed is only rehearsed when nobody looks at the plan.
+    pub rehearse_cycles: u32,
+    /// When changes may happen; at any time where there is none.
+    pub window: Option<Window>,
 }
 
 /// Whether something may be removed for good.
@@ -81,12 +88,15 @@ impl Default for Limits {
             other_per_cycle: 200,
             share_percent: 10,
             surge_percent: 25,
+            collapse_percent: 30,
             min_age: Duration::from_days(7),
             min_hold: Duration::from_days(7),
             keep_newest: 1,
             permanent: Permanent::Refuse,
             ladder: Ladder::DisabledFirst,
             opt_out_tag: "amiwarden:keep".to_owned(),
+            rehearse_cycles: 1,
+            window: None,
         }
     }
 }
@@ -100,12 +110,13 @@ impl Limits {
             _ => self.other_per_cycle,
         }
     }
+}
 
-    /// How many of a scope's `images` may be disabled or deregistered in one cycle.
-    pub fn share_of(&self, images: usize) -> usize {
-        let percent = usize::try_from(self.share_percent).unwrap_or(usize::MAX);
-        if percent == 0 { 0 } else { (images.saturating_mul(percent) / 100).max(1) }
-    }
+/// How many of a scope's `images` may be disabled or deregistered in one cycle by a share of `percent`: at least
+/// one, unless the share is zero.
+pub(crate) fn share_of(images: usize, percent: u32) -> usize {
+    let percent = usize::try_from(percent).unwrap_or(usize::MAX);
+    if percent == 0 { 0 } else { (images.saturating_mul(percent) / 100).max(1) }
 }
 
 /// Limits of one policy. They hold besides the global ones: a policy can be held tighter, never looser.
@@ -117,12 +128,26 @@ pub struct LimitsOverride {
     pub deregister_per_cycle: Option<u32>,
     /// See [`Limits::other_per_cycle`]; counts this policy's steps only.
     pub other_per_cycle: Option<u32>,
+    /// See [`Limits::share_percent`]; counts this policy's steps only.
+    pub share_percent: Option<u32>,
+    /// See [`Limits::surge_percent`]; counts this policy's candidates only.
+    pub surge_percent: Option<u32>,
     /// See [`Limits::min_age`].
     pub min_age: Option<Duration>,
     /// See [`Limits::min_hold`].
     pub min_hold: Option<Duration>,
     /// See [`Limits::keep_newest`].
     pub keep_newest: Option<u32>,
+    /// See [`Limits::permanent`].
+    pub permanent: Option<Permanent>,
+    /// See [`Limits::ladder`].
+    pub ladder: Option<Ladder>,
+    /// Another tag besides [`Limits::opt_out_tag`] with the same meaning for this policy.
+    pub opt_out_tag: Option<String>,
+    /// See [`Limits::rehearse_cycles`].
+    pub rehearse_cycles: Option<u32>,
+    /// Another window besides [`Limits::window`]: both have to be open.
+    pub window: Option<Window>,
 }
 
 impl LimitsOverride {

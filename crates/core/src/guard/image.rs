@@ -1,27 +1,56 @@
 //! The guards that look at one image and one change.
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
 use crate::{
-    ActionKind, Fact, Facts, Guard, ImageState, Inventory, Ladder, Limits, LimitsOverride, Permanent,
+    Change, Circumstances, Fact, Facts, Guard, Image, ImageState, Inventory, Ladder, Limits, LimitsOverride,
+    Permanent, PolicyName, Proof, RecycleBinCover, Timestamp,
 };
 
 /// What the guards of one image look at.
 pub(crate) struct ImageCheck<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) inventory: &'a Inventory,
-    pub(crate) kind: ActionKind,
+    pub(crate) circumstances: &'a Circumstances,
+    pub(crate) change: &'a Change,
     /// Whether the same image is to be disabled in this cycle.
     pub(crate) is_disabled_too: bool,
+    /// What is known of the image's uses, if the change takes it away.
+    pub(crate) proof: Option<&'a Proof>,
+    /// Whether it could be restored, if the change deregisters it.
+    pub(crate) cover: Option<&'a RecycleBinCover>,
     pub(crate) limits: &'a Limits,
     /// The limits of every policy that asks for the change.
-    pub(crate) overrides: &'a [&'a LimitsOverride],
+    pub(crate) overrides: &'a [(&'a PolicyName, &'a LimitsOverride)],
+}
+
+impl ImageCheck<'_> {
+    fn is_deregistering(&self) -> bool {
+        matches!(self.change, Change::Deregister(_))
+    }
+
+    fn is_lifecycle(&self) -> bool {
+        self.change.kind().is_lifecycle()
+    }
+
+    fn is_destructive(&self) -> bool {
+        self.change.kind().is_destructive()
+    }
+
+    /// The strictest of the global limit and those of the policies: for all of these, larger is stricter.
+    fn strictest<T: Ord + Copy>(&self, global: T, limit: impl Fn(&LimitsOverride) -> Option<T>) -> T {
+        self.overrides.iter().filter_map(|(_, limits)| limit(limits)).fold(global, T::max)
+    }
 }
 
 /// Why a guard holds the change back, if it does.
 type Holds = fn(&ImageCheck<'_>) -> Option<String>;
 
-/// The first guard that holds the change back, with its reason; `None` when none does.
+/// The first guard that holds the change back, with its reason; `None` when none does. What has not been read yet
+/// holds nothing back here: whoever makes the plan has to see to it.
 pub(crate) fn check_image(check: &ImageCheck<'_>) -> Option<(Guard, String)> {
-    let guards: [(Guard, Holds); 12] = [
+    let guards: [(Guard, Holds); 15] = [
         (Guard::OptOut, opt_out),
         (Guard::Pending, pending),
         (Guard::BackupManaged, backup_managed),
@@ -34,13 +63,33 @@ pub(crate) fn check_image(check: &ImageCheck<'_>) -> Option<(Guard, String)> {
         (Guard::UsageProof, usage_proof),
         (Guard::Completeness, completeness),
         (Guard::RecycleBin, recycle_bin),
+        (Guard::NewPolicy, new_policy),
+        (Guard::Window, window),
+        (Guard::Pause, pause),
     ];
     guards.into_iter().find_map(|(guard, holds)| Some((guard, holds(check)?)))
 }
 
 fn opt_out(check: &ImageCheck<'_>) -> Option<String> {
-    let key = &check.limits.opt_out_tag;
-    check.facts.image.tags.contains_key(key).then(|| format!("it carries the tag {key}"))
+    let (image, now) = (&check.facts.image, check.facts.now);
+    let own = check.overrides.iter().filter_map(|(_, limits)| limits.opt_out_tag.as_deref());
+    std::iter::once(check.limits.opt_out_tag.as_str()).chain(own).find_map(|key| opted_out(image, key, now))
+}
+
+/// Why the image is to be left alone by its tag `key`, if it is: for ever, or until the date that is the tag's
+/// value. A day counts to its end in UTC. A value that is no date means for ever.
+pub fn opted_out(image: &Image, key: &str, now: Timestamp) -> Option<String> {
+    let value = image.tags.get(key)?;
+    match until(value.trim()) {
+        Some(until) if until <= now => None,
+        Some(_) => Some(format!("it carries the tag {key} until {}", value.trim())),
+        None => Some(format!("it carries the tag {key}")),
+    }
+}
+
+fn until(value: &str) -> Option<Timestamp> {
+    let end_of = |day: Date| day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok().map(|end| end.timestamp());
+    value.parse::<Timestamp>().ok().or_else(|| value.parse::<Date>().ok().and_then(end_of))
 }
 
 fn pending(check: &ImageCheck<'_>) -> Option<String> {
@@ -59,34 +108,35 @@ fn pending(check: &ImageCheck<'_>) -> Option<String> {
 }
 
 fn backup_managed(check: &ImageCheck<'_>) -> Option<String> {
-    (check.kind.is_lifecycle() && check.facts.image.is_backup_managed())
+    (check.is_lifecycle() && check.facts.image.is_backup_managed())
         .then(|| "AWS Backup manages it and refuses others: expire its recovery point instead".to_owned())
 }
 
 fn protected(check: &ImageCheck<'_>) -> Option<String> {
     let protection = &check.facts.image.protection;
-    (check.kind == ActionKind::Deregister && protection.protects())
+    (check.is_deregistering() && protection.protects())
         .then(|| format!("its deregistration protection is `{}`", protection.as_str()))
 }
 
 fn one_rung(check: &ImageCheck<'_>) -> Option<String> {
-    (check.kind == ActionKind::Deregister && check.is_disabled_too)
+    (check.is_deregistering() && check.is_disabled_too)
         .then(|| "it is to be disabled in this cycle; deregistering can follow in a later one".to_owned())
 }
 
 fn ladder(check: &ImageCheck<'_>) -> Option<String> {
-    let needs_disabled = check.limits.ladder == Ladder::DisabledFirst;
+    let own = check.overrides.iter().any(|(_, limits)| limits.ladder == Some(Ladder::DisabledFirst));
+    let needs_disabled = own || check.limits.ladder == Ladder::DisabledFirst;
     let state = &check.facts.image.state;
-    (check.kind == ActionKind::Deregister && needs_disabled && *state != ImageState::Disabled).then(|| {
+    (check.is_deregistering() && needs_disabled && *state != ImageState::Disabled).then(|| {
         format!("it is {state}; only disabled images are deregistered (ladder = \"disabled-first\")")
     })
 }
 
 fn minimum_age(check: &ImageCheck<'_>) -> Option<String> {
-    if !check.kind.is_lifecycle() {
+    if !check.is_lifecycle() {
         return None;
     }
-    let minimum = strictest(check.limits.min_age, check.overrides, |limits| limits.min_age);
+    let minimum = check.strictest(check.limits.min_age, |limits| limits.min_age);
     match &check.facts.age {
         Fact::Known(age) if *age >= minimum => None,
         Fact::Known(age) => Some(format!("it is {age} old, less than {minimum}")),
@@ -95,10 +145,10 @@ fn minimum_age(check: &ImageCheck<'_>) -> Option<String> {
 }
 
 fn minimum_hold(check: &ImageCheck<'_>) -> Option<String> {
-    if check.kind != ActionKind::Deregister {
+    if !check.is_deregistering() {
         return None;
     }
-    let minimum = strictest(check.limits.min_hold, check.overrides, |limits| limits.min_hold);
+    let minimum = check.strictest(check.limits.min_hold, |limits| limits.min_hold);
     match &check.facts.disabled_for {
         Fact::Known(Some(held)) if *held >= minimum => None,
         Fact::Known(Some(held)) => Some(format!("it has been disabled for {held}, less than {minimum}")),
@@ -109,11 +159,11 @@ fn minimum_hold(check: &ImageCheck<'_>) -> Option<String> {
 }
 
 fn newest_of_family(check: &ImageCheck<'_>) -> Option<String> {
-    if !check.kind.is_destructive() || check.facts.image.state != ImageState::Available {
+    if !check.is_destructive() || check.facts.image.state != ImageState::Available {
         return None;
     }
     let family = check.facts.family.as_ref()?;
-    let keep = strictest(check.limits.keep_newest, check.overrides, |limits| limits.keep_newest);
+    let keep = check.strictest(check.limits.keep_newest, |limits| limits.keep_newest);
     match &family.rank {
         Fact::Known(rank) if *rank >= keep => None,
         Fact::Known(0) => Some(format!("it is the newest launchable image of {}", family.name)),
@@ -126,25 +176,20 @@ fn newest_of_family(check: &ImageCheck<'_>) -> Option<String> {
 }
 
 fn usage_proof(check: &ImageCheck<'_>) -> Option<String> {
-    if !check.kind.is_destructive() {
-        return None;
+    let proof = check.proof?;
+    let uses: Vec<_> = proof.uses().collect();
+    match uses[..] {
+        [] => {}
+        [only] => return Some(format!("used by {only}")),
+        [first, ref others @ ..] => return Some(format!("used by {first} and {} more", others.len())),
     }
-    match &check.facts.in_use {
-        Fact::Known(false) => None,
-        Fact::Known(true) => {
-            let uses = check.inventory.uses.get(&check.facts.image.id).map_or(&[][..], Vec::as_slice);
-            Some(match uses {
-                [] => "something uses it".to_owned(),
-                [only] => format!("used by {only}"),
-                [first, others @ ..] => format!("used by {first} and {} more", others.len()),
-            })
-        }
-        doubt => Some(format!("it cannot be ruled out that something uses it: {}", words(doubt))),
-    }
+    let doubts: Vec<String> = proof.doubts().map(|(source, reason)| format!("{source}: {reason}")).collect();
+    (!doubts.is_empty())
+        .then(|| format!("it cannot be ruled out that something uses it ({})", doubts.join("; ")))
 }
 
 fn completeness(check: &ImageCheck<'_>) -> Option<String> {
-    if !check.kind.is_destructive() {
+    if !check.is_destructive() {
         return None;
     }
     let (source, gap) = check.inventory.gaps().next()?;
@@ -152,20 +197,41 @@ fn completeness(check: &ImageCheck<'_>) -> Option<String> {
 }
 
 fn recycle_bin(check: &ImageCheck<'_>) -> Option<String> {
-    (check.kind == ActionKind::Deregister && check.limits.permanent == Permanent::Refuse).then(|| {
-        "no Recycle Bin rule is known to cover it, so it could not be restored \
-         (limits.permanent = \"allow\" accepts that)"
-            .to_owned()
+    match check.cover? {
+        RecycleBinCover::NotCovered(reason) => {
+            Some(format!("{reason}, so it could not be restored (limits.permanent = \"allow\" accepts that)"))
+        }
+        RecycleBinCover::Covered { .. }
+        | RecycleBinCover::RulesNotRead
+        | RecycleBinCover::SnapshotsNotRead => None,
+    }
+}
+
+fn new_policy(check: &ImageCheck<'_>) -> Option<String> {
+    let rehearsed = check.circumstances.rehearsed_cycles.as_ref()?;
+    check.overrides.iter().find_map(|(policy, limits)| {
+        let wanted = limits.rehearse_cycles.unwrap_or(0).max(check.limits.rehearse_cycles);
+        let cycles = rehearsed.get(*policy).copied().unwrap_or(0);
+        (cycles < wanted).then(|| {
+            format!("{policy} has been rehearsed in {cycles} of {wanted} cycles since it last changed")
+        })
     })
 }
 
-/// The strictest of the global limit and those of the policies: for all of these, larger is stricter.
-fn strictest<T: Ord + Copy>(
-    global: T,
-    overrides: &[&LimitsOverride],
-    limit: impl Fn(&LimitsOverride) -> Option<T>,
-) -> T {
-    overrides.iter().filter_map(|limits| limit(limits)).fold(global, T::max)
+fn window(check: &ImageCheck<'_>) -> Option<String> {
+    let own = check.overrides.iter().filter_map(|(_, limits)| limits.window.as_ref());
+    let closed = check.limits.window.iter().chain(own).find(|window| !window.is_open(check.facts.now))?;
+    Some(format!("changes happen {closed}"))
+}
+
+fn pause(check: &ImageCheck<'_>) -> Option<String> {
+    check.circumstances.pause.clone()
+}
+
+/// Whether the Recycle Bin has to cover an image before it is deregistered.
+pub(crate) fn must_be_restorable(limits: &Limits, overrides: &[(&PolicyName, &LimitsOverride)]) -> bool {
+    limits.permanent == Permanent::Refuse
+        || overrides.iter().any(|(_, limits)| limits.permanent == Some(Permanent::Refuse))
 }
 
 fn words<T>(fact: &Fact<T>) -> String {

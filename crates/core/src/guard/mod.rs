@@ -11,12 +11,17 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Scope;
-pub(crate) use image::{ImageCheck, check_image};
+pub use image::opted_out;
+pub(crate) use image::{ImageCheck, check_image, must_be_restorable};
 
 /// The guards, in the order in which they look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Guard {
+    /// The clock of this machine cannot be trusted, and with it no age.
+    Clock,
+    /// So much has vanished since the last complete reading that the reading is taken for broken.
+    Collapse,
     /// The image carries the opt-out tag.
     OptOut,
     /// The image is being made, or in no state in which anything should be done to it.
@@ -41,6 +46,12 @@ pub enum Guard {
     Completeness,
     /// The Recycle Bin would not hold the image and its snapshots.
     RecycleBin,
+    /// A policy that changed has not been rehearsed often enough.
+    NewPolicy,
+    /// It is not the time for changes.
+    Window,
+    /// Changes are paused.
+    Pause,
     /// So many candidates that something is wrong.
     Surge,
     /// More of the scope's images than one cycle may take.
@@ -53,6 +64,8 @@ impl Guard {
     /// Its name in reports and documents.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Clock => "clock",
+            Self::Collapse => "collapse",
             Self::OptOut => "opt-out",
             Self::Pending => "pending",
             Self::BackupManaged => "backup-managed",
@@ -65,6 +78,9 @@ impl Guard {
             Self::UsageProof => "usage-proof",
             Self::Completeness => "completeness",
             Self::RecycleBin => "recycle-bin",
+            Self::NewPolicy => "new-policy",
+            Self::Window => "window",
+            Self::Pause => "pause",
             Self::Surge => "surge",
             Self::ShareOfScope => "share-of-scope",
             Self::PerCycle => "per-cycle",

@@ -5,8 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::limits::share_of;
 use crate::plan::Candidate;
-use crate::{ActionKind, Guard, ImageId, Limits, LimitsOverride, Mode, PolicyName, Scope, TrippedGuard};
+use crate::{
+    ActionKind, Guard, ImageId, Limits, LimitsOverride, Mode, PolicyName, PolicySettings, Scope, TrippedGuard,
+};
 
 /// What a guard lets through and what it holds back, with the reason.
 pub(crate) struct Sifted {
@@ -14,59 +17,86 @@ pub(crate) struct Sifted {
     pub(crate) held: Vec<(Candidate, String)>,
 }
 
-/// Holds every disable and deregister of the scope when there are too many of them, except those that a person
-/// has accepted. What only observing policies ask for is counted by itself: it happens to nobody.
+/// What a surge is measured against.
+pub(crate) struct SurgeLimits<'a> {
+    pub(crate) global_percent: u32,
+    pub(crate) policies: &'a BTreeMap<PolicyName, PolicySettings>,
+    /// What a person has accepted.
+    pub(crate) accepted: &'a BTreeSet<(ImageId, ActionKind)>,
+}
+
+/// Holds every disable and deregister of the scope when there are too many of them, in all or by one policy, except
+/// those that a person has accepted. What only observing policies ask for is counted by itself: it happens to
+/// nobody.
 pub(crate) fn surge(
     scope: &Scope,
     mut candidates: Vec<Candidate>,
     images: usize,
-    limits: &Limits,
-    accepted: &BTreeSet<(ImageId, ActionKind)>,
+    limits: &SurgeLimits<'_>,
 ) -> (Sifted, Vec<TrippedGuard>) {
-    let percent = usize::try_from(limits.surge_percent).unwrap_or(usize::MAX);
+    let own = limits.policies.iter().filter_map(|(policy, settings)| {
+        settings.limits.surge_percent.map(|percent| (Some(policy), percent))
+    });
     let mut held = Vec::new();
     let mut tripped = Vec::new();
-    for mode in [Mode::Enforce, Mode::Observe] {
-        let is_counted = |candidate: &Candidate| {
-            let kind = candidate.change.kind();
-            candidate.mode == mode
-                && kind.is_destructive()
-                && !accepted.contains(&(candidate.facts.image.id.clone(), kind))
-        };
-        let count = candidates.iter().filter(|candidate| is_counted(candidate)).count();
-        if count.saturating_mul(100) <= images.saturating_mul(percent) {
-            continue;
+    for (policy, percent) in std::iter::once((None, limits.global_percent)).chain(own) {
+        for mode in [Mode::Enforce, Mode::Observe] {
+            let is_counted = |candidate: &Candidate| {
+                let kind = candidate.change.kind();
+                candidate.mode == mode
+                    && kind.is_destructive()
+                    && policy.is_none_or(|policy| candidate.is_asked_for_by(policy))
+                    && !limits.accepted.contains(&(candidate.facts.image.id.clone(), kind))
+            };
+            let count = candidates.iter().filter(|candidate| is_counted(candidate)).count();
+            if count.saturating_mul(100) <= images.saturating_mul(percent as usize) {
+                continue;
+            }
+            let by = policy.map(|policy| format!(" by {policy}")).unwrap_or_default();
+            let reason = format!(
+                "{count} of {images} images would be disabled or deregistered{by}, more than {percent} %: \
+                 look at them, then accept the plan"
+            );
+            let (too_many, passed) = candidates.into_iter().partition::<Vec<_>, _>(is_counted);
+            candidates = passed;
+            held.extend(too_many.into_iter().map(|candidate| (candidate, reason.clone())));
+            tripped.push(TrippedGuard { scope: scope.clone(), guard: Guard::Surge, reason });
         }
-        let reason = format!(
-            "{count} of {images} images would be disabled or deregistered, more than {percent} %: \
-             look at them, then accept the plan"
-        );
-        let (too_many, passed) = candidates.into_iter().partition::<Vec<_>, _>(is_counted);
-        candidates = passed;
-        held.extend(too_many.into_iter().map(|candidate| (candidate, reason.clone())));
-        tripped.push(TrippedGuard { scope: scope.clone(), guard: Guard::Surge, reason });
     }
     (Sifted { passed: candidates, held }, tripped)
 }
 
-/// Lets so many disables and deregisters through as the scope's share allows. Observing policies have a share of
-/// their own, so that they take nothing from those in force.
-pub(crate) fn share(candidates: Vec<Candidate>, images: usize, limits: &Limits) -> Sifted {
-    let allowed = limits.share_of(images);
-    let reason = format!(
-        "one cycle may take {allowed} of this scope's {images} images ({} %), the oldest first",
-        limits.share_percent
-    );
-    let mut taken: BTreeMap<Mode, usize> = BTreeMap::new();
+/// Lets so many disables and deregisters through as the scope's share allows, in all and by each policy. Observing
+/// policies have a share of their own, so that they take nothing from those in force.
+pub(crate) fn share(
+    candidates: Vec<Candidate>,
+    images: usize,
+    limits: &Limits,
+    policies: &BTreeMap<PolicyName, PolicySettings>,
+) -> Sifted {
+    let mut taken: BTreeMap<(Mode, Option<PolicyName>), usize> = BTreeMap::new();
     sift(candidates, |candidate| {
         if !candidate.change.kind().is_destructive() {
             return None;
         }
-        let taken = taken.entry(candidate.mode).or_default();
-        if *taken >= allowed {
-            return Some(reason.clone());
+        let asking: BTreeSet<&PolicyName> = candidate.because.iter().map(|because| &because.policy).collect();
+        let own = asking
+            .into_iter()
+            .filter_map(|policy| Some((Some(policy.clone()), policies.get(policy)?.limits.share_percent?)));
+        let shares: Vec<(Option<PolicyName>, u32)> =
+            std::iter::once((None, limits.share_percent)).chain(own).collect();
+        for (policy, percent) in &shares {
+            let allowed = share_of(images, *percent);
+            if taken.get(&(candidate.mode, policy.clone())).copied().unwrap_or(0) >= allowed {
+                let by = policy.as_ref().map(|policy| format!(" by {policy}")).unwrap_or_default();
+                return Some(format!(
+                    "one cycle may take {allowed} of this scope's {images} images{by} ({percent} %), the oldest first"
+                ));
+            }
         }
-        *taken += 1;
+        for (policy, _) in shares {
+            *taken.entry((candidate.mode, policy)).or_default() += 1;
+        }
         None
     })
 }

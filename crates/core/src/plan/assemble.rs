@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Candidate, Held, Kept, Plan, PolicySettings, ScopeDraft, Step};
+use super::{Candidate, Held, Kept, Plan, PolicySettings, ScopeDraft, Step, Wanted};
 use crate::fingerprint::hex;
 use crate::guard::scope::per_cycle;
 use crate::{
@@ -13,21 +13,34 @@ use crate::{
     TrippedGuard,
 };
 
-/// Joins the drafts under the caps that hold over all scopes. Also yields the images that are kept.
+/// A plan, and what was found on the way to it.
+#[derive(Clone, Debug)]
+pub struct Assembled {
+    /// The plan. What lacks evidence that has not been read is held back in it.
+    pub plan: Plan,
+    /// Images to which nothing happens.
+    pub kept: Vec<Kept>,
+    /// What has to be read so that the plan can hold more, by scope. Empty when nothing is missing.
+    pub wanted: BTreeMap<Scope, Wanted>,
+}
+
+/// Joins the drafts under the caps that hold over all scopes.
 pub fn assemble(
     drafts: Vec<ScopeDraft>,
     limits: &Limits,
     policies: &BTreeMap<PolicyName, PolicySettings>,
-) -> (Plan, Vec<Kept>) {
+) -> Assembled {
     let mut candidates = Vec::new();
     let mut held = Vec::new();
     let mut kept = Vec::new();
     let mut tripped = Vec::new();
+    let mut wanted: BTreeMap<Scope, Wanted> = BTreeMap::new();
     for draft in drafts {
         candidates.extend(draft.candidates);
         held.extend(draft.held);
         kept.extend(draft.kept);
         tripped.extend(draft.tripped);
+        wanted.insert(draft.scope, draft.wanted);
     }
     let overrides: BTreeMap<&PolicyName, &LimitsOverride> =
         policies.iter().map(|(name, settings)| (name, &settings.limits)).collect();
@@ -35,7 +48,23 @@ pub fn assemble(
     held.extend(
         sifted.held.into_iter().map(|(candidate, reason)| candidate.into_held(Guard::PerCycle, reason)),
     );
-    let steps = steps(sifted.passed);
+    let (lacking, proven): (Vec<_>, Vec<_>) = sifted
+        .passed
+        .into_iter()
+        .map(|candidate| (candidate.lack(), candidate))
+        .partition(|(lack, _)| lack.is_some());
+    for (lack, candidate) in lacking {
+        // As long as a source of the whole scope is to be read, it is too early to ask about single images.
+        let wanted = wanted.entry(candidate.facts.scope.clone()).or_default();
+        if wanted.usage.is_empty() && !wanted.retention_rules && !wanted.snapshots {
+            wanted.of_candidate(&candidate);
+        }
+        if let Some((guard, reason)) = lack {
+            held.push(candidate.into_held(guard, reason));
+        }
+    }
+    wanted.retain(|_, wanted| !wanted.is_empty());
+    let steps = steps(proven.into_iter().map(|(_, candidate)| candidate).collect());
     held.sort_by(|one, other| {
         (&one.scope, &one.image_id, one.change.kind()).cmp(&(
             &other.scope,
@@ -44,9 +73,9 @@ pub fn assemble(
         ))
     });
     kept.sort_by(|one, other| (&one.scope, &one.image_id).cmp(&(&other.scope, &other.image_id)));
-    tripped.sort_by(|one, other| one.scope.cmp(&other.scope));
+    tripped.sort_by(|one, other| (&one.scope, one.guard).cmp(&(&other.scope, other.guard)));
     let id = plan_id(&steps, &held, &tripped);
-    (Plan { id, steps, held, tripped }, kept)
+    Assembled { plan: Plan { id, steps, held, tripped }, kept, wanted }
 }
 
 /// Steps in the order of execution: scope by scope, within it the oldest image first, all changes of one image

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::kept::why_kept;
+use super::wanted::Wanted;
 use super::{Candidate, Held, Kept};
-use crate::guard::scope::{share, surge};
-use crate::guard::{ImageCheck, check_image};
+use crate::guard::scope::{SurgeLimits, share, surge};
+use crate::guard::{ImageCheck, check_image, must_be_restorable};
 use crate::{
-    ActionKind, Because, Decision, Facts, Guard, ImageId, Inventory, Limits, LimitsOverride, Mode,
-    PlannedChange, PolicyName, Scope, TrippedGuard,
+    ActionKind, Change, Circumstances, Decision, Facts, Guard, ImageId, Inventory, Limits, LimitsOverride,
+    Mode, PlannedChange, PolicyName, Scope, Tally, TrippedGuard, prove, recycle_bin_cover,
 };
 
 /// What planning says of a policy's standing.
@@ -30,6 +31,8 @@ pub struct PlanRequest<'a> {
     pub facts: &'a BTreeMap<ImageId, Arc<Facts>>,
     /// What the policies say.
     pub decisions: &'a [Decision],
+    /// What holds besides.
+    pub circumstances: &'a Circumstances,
     /// The global limits.
     pub limits: &'a Limits,
     /// The standing of each policy. One that is not named only observes.
@@ -47,11 +50,13 @@ pub struct ScopeDraft {
     pub(super) held: Vec<Held>,
     pub(super) kept: Vec<Kept>,
     pub(super) tripped: Vec<TrippedGuard>,
+    pub(super) wanted: Wanted,
 }
 
 /// Drafts the plan of one scope: every change that the decisions ask for either becomes a candidate or is held
 /// back by a named guard, and every image without either has a reason to be kept.
 pub fn draft_scope(request: &PlanRequest<'_>) -> ScopeDraft {
+    let doubt = doubt_about_the_scope(request);
     let mut candidates = Vec::new();
     let mut held = Vec::new();
     let mut kept = Vec::new();
@@ -62,58 +67,93 @@ pub fn draft_scope(request: &PlanRequest<'_>) -> ScopeDraft {
             kept.push(why_kept(decision, facts));
         }
         for change in &decision.changes {
-            match check(request, decision, facts, change) {
-                None => candidates.push(propose(facts, change)),
-                Some((guard, reason)) => {
-                    held.push(propose(facts, change).into_held(guard, reason));
-                }
+            let candidate = propose(request, facts, change);
+            let objection = match &doubt {
+                Some(doubt) => Some((doubt.guard, doubt.reason.clone())),
+                None => check(request, decision, &candidate),
+            };
+            match objection {
+                None => candidates.push(candidate),
+                Some((guard, reason)) => held.push(candidate.into_held(guard, reason)),
             }
         }
     }
+    let wanted = Wanted::of_scope(&candidates);
     let scope = request.inventory.scope.clone();
     let images = request.inventory.images.len();
-    let (sifted, tripped) = surge(&scope, candidates, images, request.limits, request.accepted);
+    let limits = SurgeLimits {
+        global_percent: request.limits.surge_percent,
+        policies: request.policies,
+        accepted: request.accepted,
+    };
+    let (sifted, mut tripped) = surge(&scope, candidates, images, &limits);
+    tripped.extend(doubt);
     let mut hold_all = |guard, all: Vec<(Candidate, String)>| {
         held.extend(all.into_iter().map(|(candidate, reason)| candidate.into_held(guard, reason)));
     };
     hold_all(Guard::Surge, sifted.held);
-    let sifted = share(sifted.passed, images, request.limits);
+    let sifted = share(sifted.passed, images, request.limits, request.policies);
     hold_all(Guard::ShareOfScope, sifted.held);
-    ScopeDraft { scope, candidates: sifted.passed, held, kept, tripped }
+    ScopeDraft { scope, candidates: sifted.passed, held, kept, tripped, wanted }
 }
 
-fn check(
-    request: &PlanRequest<'_>,
-    decision: &Decision,
-    facts: &Facts,
-    change: &PlannedChange,
-) -> Option<(Guard, String)> {
+/// What makes the whole reading of the scope, or every age, untrustworthy: then nothing at all is changed there.
+fn doubt_about_the_scope(request: &PlanRequest<'_>) -> Option<TrippedGuard> {
+    let PlanRequest { inventory, circumstances, limits, .. } = request;
+    let trip = |guard, reason| TrippedGuard { scope: inventory.scope.clone(), guard, reason };
+    if let Some(reason) = &circumstances.clock_doubt {
+        return Some(trip(Guard::Clock, reason.clone()));
+    }
+    let baseline = circumstances.baseline.as_ref()?;
+    let reason = Tally::of(inventory).collapse_since(baseline, limits.collapse_percent)?;
+    Some(trip(
+        Guard::Collapse,
+        format!("{reason}, a fall of more than {} %: look, then accept the plan", limits.collapse_percent),
+    ))
+}
+
+fn check(request: &PlanRequest<'_>, decision: &Decision, candidate: &Candidate) -> Option<(Guard, String)> {
     let is_disabled_too = decision.changes.iter().any(|other| other.change.kind() == ActionKind::Disable);
-    let tighter: Vec<&LimitsOverride> =
-        settings(request, &change.because).map(|settings| &settings.limits).collect();
     check_image(&ImageCheck {
-        facts,
+        facts: &candidate.facts,
         inventory: request.inventory,
-        kind: change.change.kind(),
+        circumstances: request.circumstances,
+        change: &candidate.change,
         is_disabled_too,
+        proof: candidate.proof.as_ref(),
+        cover: candidate.cover.as_ref(),
         limits: request.limits,
-        overrides: &tighter,
+        overrides: &overrides(request, candidate),
     })
 }
 
-fn propose(facts: &Arc<Facts>, change: &PlannedChange) -> Candidate {
-    Candidate {
+fn propose(request: &PlanRequest<'_>, facts: &Arc<Facts>, change: &PlannedChange) -> Candidate {
+    let inventory = request.inventory;
+    let is_destructive = change.change.kind().is_destructive();
+    let mut candidate = Candidate {
         facts: Arc::clone(facts),
         change: change.change.clone(),
         because: change.because.clone(),
         mode: change.mode,
+        proof: is_destructive.then(|| prove(inventory, &facts.image, &change.change)),
+        cover: None,
+    };
+    if let Change::Deregister(fate) = change.change
+        && must_be_restorable(request.limits, &overrides(request, &candidate))
+    {
+        candidate.cover = Some(recycle_bin_cover(inventory, &facts.image, fate));
     }
+    candidate
 }
 
-fn settings<'a>(
+/// The limits of the policies that ask for the change.
+fn overrides<'a>(
     request: &PlanRequest<'a>,
-    because: &'a [Because],
-) -> impl Iterator<Item = &'a PolicySettings> {
-    let policies = request.policies;
-    because.iter().filter_map(move |because| policies.get(&because.policy))
+    candidate: &Candidate,
+) -> Vec<(&'a PolicyName, &'a LimitsOverride)> {
+    let asking = candidate.because.iter().map(|because| &because.policy);
+    asking
+        .filter_map(|policy| request.policies.get_key_value(policy))
+        .map(|(policy, settings)| (policy, &settings.limits))
+        .collect()
 }

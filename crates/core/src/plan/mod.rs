@@ -6,6 +6,7 @@
 mod assemble;
 mod draft;
 mod kept;
+mod wanted;
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Because, Change, Facts, Fingerprint, Guard, ImageId, LaunchPermissions, Mask, Mode, PlanId, PolicyName,
-    RuleRef, Scope, Timestamp, TrippedGuard,
+    Proof, RecycleBinCover, RuleRef, Scope, Source, Timestamp, TrippedGuard, opted_out,
 };
 
-pub use assemble::assemble;
+pub use assemble::{Assembled, assemble};
 pub use draft::{PlanRequest, PolicySettings, ScopeDraft, draft_scope};
+pub use wanted::Wanted;
 
 /// What one cycle is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +56,12 @@ pub struct Step {
     pub mask: Mask,
     /// Whether the fingerprint covers the launch permissions.
     pub covers_launch_permissions: bool,
+    /// What was known of the image's uses, where the change takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
+    /// For how many days the Recycle Bin holds the image once it is deregistered, where a rule covers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restorable_days: Option<u32>,
 }
 
 /// A change that a guard holds back.
@@ -99,6 +107,10 @@ pub(crate) struct Candidate {
     pub(crate) change: Change,
     pub(crate) because: Vec<Because>,
     pub(crate) mode: Mode,
+    /// What is known of the image's uses, if the change takes it away.
+    pub(crate) proof: Option<Proof>,
+    /// Whether it could be restored, if it has to be.
+    pub(crate) cover: Option<RecycleBinCover>,
 }
 
 impl Candidate {
@@ -108,6 +120,30 @@ impl Candidate {
         let created_at: Option<Timestamp> = self.facts.created_at.known().copied();
         let id = self.facts.image.id.clone();
         (created_at.is_none(), created_at, id, self.change.kind(), Reverse(self.mode))
+    }
+
+    /// Whether `policy` is among those that ask for it.
+    pub(crate) fn is_asked_for_by(&self, policy: &PolicyName) -> bool {
+        self.because.iter().any(|because| because.policy == *policy)
+    }
+
+    /// Why it may not become a step yet: something that a guard looks at has not been read.
+    fn lack(&self) -> Option<(Guard, String)> {
+        let unread: Vec<&str> = self.proof.iter().flat_map(Proof::unread).map(Source::as_str).collect();
+        if !unread.is_empty() {
+            let reason =
+                format!("it cannot be ruled out that something uses it: {} not read", unread.join(", "));
+            return Some((Guard::UsageProof, reason));
+        }
+        match self.cover.as_ref()? {
+            RecycleBinCover::RulesNotRead => {
+                Some((Guard::RecycleBin, "the Recycle Bin's rules were not read".to_owned()))
+            }
+            RecycleBinCover::SnapshotsNotRead => {
+                Some((Guard::RecycleBin, "its snapshots, whose tags decide, were not read".to_owned()))
+            }
+            RecycleBinCover::Covered { .. } | RecycleBinCover::NotCovered(_) => None,
+        }
     }
 
     fn into_held(self, guard: Guard, reason: String) -> Held {
@@ -136,21 +172,27 @@ impl Candidate {
             mode: self.mode,
             because: self.because,
             mask,
+            proof: self.proof,
+            restorable_days: match self.cover {
+                Some(RecycleBinCover::Covered { days }) => Some(days),
+                _ => None,
+            },
         }
     }
 }
 
 impl Step {
     /// What stands in the way of carrying the step out on the image as it is now, in words; `None` when it is
-    /// still what the plan rests on.
+    /// still what the plan rests on. `opt_out` is the tag that protects an image, and the time; none where a person
+    /// has asked for exactly this.
     pub fn objection(
         &self,
         image: &crate::Image,
         permissions: Option<&LaunchPermissions>,
-        opt_out_tag: &str,
+        opt_out: Option<(&str, Timestamp)>,
     ) -> Option<String> {
-        if image.tags.contains_key(opt_out_tag) {
-            return Some(format!("it carries the tag {opt_out_tag} now"));
+        if let Some(reason) = opt_out.and_then(|(key, now)| opted_out(image, key, now)) {
+            return Some(format!("{reason} now"));
         }
         let permissions = permissions.filter(|_| self.covers_launch_permissions);
         if self.covers_launch_permissions && permissions.is_none() {

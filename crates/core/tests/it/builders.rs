@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use amiwarden_core::{
-    Action, ActionKind, BlockDevice, Decision, DeregistrationProtection, Facts, FamilyRule, Image, ImageId,
-    ImageState, ImageUse, Inventory, Kept, Limits, LimitsOverride, Lineage, Listing, Memory, Mode, Opinion,
-    Permanent, Plan, PlanRequest, PolicyName, PolicySettings, Proposal, Reading, Region, RuleRef, Scope,
-    ScopeDraft, SnapshotId, Source, Timestamp, UseKind, Verdict, Wish, assemble, decide, derive_facts,
-    draft_scope,
+    Action, ActionKind, Assembled, BlockDevice, CandidateUses, Circumstances, Decision,
+    DeregistrationProtection, Facts, FamilyRule, Gap, Image, ImageId, ImageState, ImageUse, Inventory, Kept,
+    Limits, LimitsOverride, Lineage, Listing, Memory, Mode, Opinion, Permanent, Plan, PlanRequest,
+    PolicyName, PolicySettings, Proposal, Reading, Region, RuleRef, Scope, ScopeDraft, SnapshotId, Source,
+    Timestamp, UseKind, Verdict, Wish, assemble, decide, derive_facts, draft_scope,
 };
 
 pub(crate) const DAY: i64 = 86_400;
@@ -62,6 +62,11 @@ pub(crate) fn image(id: &str, age_days: i64) -> Image {
     }
 }
 
+/// What a source says that is asked image by image.
+pub(crate) fn answer(uses: Vec<ImageUse>, gap: Option<&str>) -> CandidateUses {
+    CandidateUses { uses, gap: gap.map(Gap::new), as_of: now() }
+}
+
 pub(crate) fn disabled(mut image: Image) -> Image {
     image.state = ImageState::Disabled;
     image
@@ -79,6 +84,7 @@ pub(crate) struct World {
     pub(crate) limits: Limits,
     pub(crate) policies: BTreeMap<PolicyName, PolicySettings>,
     pub(crate) accepted: BTreeSet<(ImageId, ActionKind)>,
+    pub(crate) circumstances: Circumstances,
     pub(crate) verdicts: BTreeMap<ImageId, Vec<Verdict>>,
 }
 
@@ -90,6 +96,9 @@ impl World {
         for source in Source::USAGE {
             inventory.add_uses(source, Listing::complete(Vec::new()), now());
         }
+        let nothing = |id: &ImageId| (id.clone(), answer(Vec::new(), None));
+        let references = inventory.images.keys().map(nothing).collect();
+        inventory.add_candidate_uses(Source::ImageReferences, references);
         let limits = Limits {
             disable_per_cycle: 1000,
             deregister_per_cycle: 1000,
@@ -107,6 +116,7 @@ impl World {
             limits,
             policies: policies.into(),
             accepted: BTreeSet::new(),
+            circumstances: Circumstances::default(),
             verdicts: BTreeMap::new(),
         }
     }
@@ -163,14 +173,20 @@ impl World {
             inventory: &self.inventory,
             facts: &facts,
             decisions: &decisions,
+            circumstances: &self.circumstances,
             limits: &self.limits,
             policies: &self.policies,
             accepted: &self.accepted,
         })
     }
 
-    pub(crate) fn plan(&self) -> (Plan, Vec<Kept>) {
+    pub(crate) fn assembled(&self) -> Assembled {
         assemble(vec![self.draft()], &self.limits, &self.policies)
+    }
+
+    pub(crate) fn plan(&self) -> (Plan, Vec<Kept>) {
+        let Assembled { plan, kept, .. } = self.assembled();
+        (plan, kept)
     }
 
     /// The plan in short: `image action` of each step.

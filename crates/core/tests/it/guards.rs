@@ -39,6 +39,22 @@ fn opt_out_holds_everything() {
 }
 
 #[test]
+fn opt_out_until_a_date_ends_with_it() {
+    let until = |value: &str| disables(tagged(image("ami-1", 100), "amiwarden:keep", value));
+    // It is noon on 1 June.
+    for value in ["2026-06-01", "2026-06-01T12:00:01Z", "2027-01-31", "until further notice", "true", "0"] {
+        holds(&until(value), "ami-1 disable opt-out");
+    }
+    for value in ["2026-05-31", "2026-06-01T12:00:00Z", " 2025-01-01 "] {
+        passes(&until(value));
+    }
+    let mut own = disables(tagged(image("ami-1", 100), "keep-me", ""));
+    passes(&own);
+    own.policies.get_mut(&PolicyName::new("p")).unwrap().limits.opt_out_tag = Some("keep-me".to_owned());
+    holds(&own, "ami-1 disable opt-out");
+}
+
+#[test]
 fn pending_holds_everything() {
     let in_state = |state| {
         let mut image = image("ami-1", 100);
@@ -202,6 +218,34 @@ fn share_of_scope_takes_so_many_percent_but_at_least_one() {
     world.limits.share_percent = 0;
     assert_eq!(world.steps().len(), 0);
     assert!(world.held().iter().all(|held| held.ends_with("share-of-scope")));
+}
+
+#[test]
+fn share_and_surge_of_a_policy_hold_besides_the_global_ones() {
+    let mut world = ten();
+    world.policies.get_mut(&PolicyName::new("p")).unwrap().limits.share_percent = Some(20);
+    assert_eq!(world.steps().len(), 2);
+    world.policies.get_mut(&PolicyName::new("p")).unwrap().limits.share_percent = Some(0);
+    assert_eq!(world.steps().len(), 0);
+    let mut world = ten();
+    world.policies.get_mut(&PolicyName::new("p")).unwrap().limits.surge_percent = Some(99);
+    assert_eq!(world.steps().len(), 0);
+    assert!(world.plan().0.tripped[0].reason.contains("by p"));
+    world.policies.get_mut(&PolicyName::new("p")).unwrap().limits.surge_percent = Some(100);
+    assert_eq!(world.steps().len(), 10);
+}
+
+#[test]
+fn a_policy_may_be_stricter_about_the_ladder_and_the_recycle_bin() {
+    let mut ladder = World::new([image("ami-1", 100)]).asks_for_all(&DEREGISTER);
+    ladder.limits.ladder = Ladder::Any;
+    passes(&ladder);
+    ladder.policies.get_mut(&PolicyName::new("p")).unwrap().limits.ladder = Some(Ladder::DisabledFirst);
+    holds(&ladder, "ami-1 deregister ladder");
+    let mut bin = deregisters(image("ami-1", 100));
+    passes(&bin);
+    bin.policies.get_mut(&PolicyName::new("p")).unwrap().limits.permanent = Some(Permanent::Refuse);
+    holds(&bin, "ami-1 deregister recycle-bin");
 }
 
 #[test]

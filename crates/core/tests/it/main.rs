@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot build its input should stop")]
 
 mod builders;
+mod circumstances;
 mod decisions;
 mod deriving;
 mod families;
 mod fingerprints;
 mod guards;
 mod plans;
+mod proofs;
 mod properties;
+mod retention;

@@ -123,7 +123,7 @@ fn what_is_only_observed_excuses_no_difference() {
     let disable = steps.iter().find(|step| step.change == Change::Disable).unwrap();
     let mut tagged = image("ami-1", 100);
     tagged.tags.insert("Enforced".to_owned(), "x".to_owned());
-    assert_eq!(disable.objection(&tagged, None, "amiwarden:keep"), None);
+    assert_eq!(disable.objection(&tagged, None, Some(("amiwarden:keep", now()))), None);
     tagged.tags.insert("Observed".to_owned(), "x".to_owned());
-    assert!(disable.objection(&tagged, None, "amiwarden:keep").is_some());
+    assert!(disable.objection(&tagged, None, Some(("amiwarden:keep", now()))).is_some());
 }
