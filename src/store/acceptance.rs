@@ -1,4 +1,5 @@
-//! What a person has accepted although the surge guard held it.
+//! What a person has accepted although a guard tripped: single changes of a surge, and a reading in which much is
+//! missing.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +9,7 @@ use serde::Serialize;
 use super::column::{read_action, to_json};
 use super::error::During;
 use super::ledger::{AcceptanceBody, EntryKind, append};
+use super::scope_counts::accept_count;
 use super::{Store, StoreError, StoreReader, Write, find_scope, scope_row};
 
 const ACCEPT: &str = "record what was accepted";
@@ -19,11 +21,26 @@ struct Row<'a> {
     action: ActionKind,
 }
 
+/// How much was accepted that had not been before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Changes that the surge guard holds.
+    pub changes: usize,
+    /// Scopes of which much had vanished.
+    pub scopes: usize,
+}
+
 impl Store {
-    /// Remembers every change that the surge guard holds in `plan` as accepted, and yields how many of them were
-    /// not accepted before. The other guards hold them as ever.
-    pub async fn accept(&self, plan: &Plan, now: Timestamp) -> Result<usize, StoreError> {
+    /// Remembers every change that the surge guard holds in `plan` as accepted; and where the collapse guard tripped
+    /// in it, takes what was last counted in the scope for the truth. The other guards hold as ever.
+    pub async fn accept(&self, plan: &Plan, now: Timestamp) -> Result<Accepted, StoreError> {
         let mut tx = self.begin(ACCEPT).await?;
+        let mut scopes_counted = Vec::new();
+        for tripped in plan.tripped.iter().filter(|tripped| tripped.guard == Guard::Collapse) {
+            if accept_count(&mut tx, &tripped.scope).await? {
+                scopes_counted.push(&tripped.scope);
+            }
+        }
         let held: Vec<&Held> = plan.held.iter().filter(|held| held.guard == Guard::Surge).collect();
         let scopes: BTreeSet<&Scope> = held.iter().map(|held| &held.scope).collect();
         let mut accepted = Vec::new();
@@ -35,15 +52,17 @@ impl Store {
                 accepted.push((scope.clone(), image, action));
             }
         }
-        if !accepted.is_empty() {
+        if !accepted.is_empty() || !scopes_counted.is_empty() {
             let body = AcceptanceBody {
                 plan: &plan.id,
                 accepted: accepted.iter().map(|(scope, image, action)| (scope, image, *action)).collect(),
+                counts: scopes_counted.clone(),
             };
             append(&mut tx, EntryKind::Acceptance, None, now, &body).await?;
         }
+        let counts = Accepted { changes: accepted.len(), scopes: scopes_counted.len() };
         tx.commit().await.during(ACCEPT)?;
-        Ok(accepted.len())
+        Ok(counts)
     }
 
     /// Everything that was ever accepted in a scope.

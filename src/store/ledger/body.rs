@@ -41,6 +41,9 @@ pub(in crate::store) struct PlanBody {
 pub(in crate::store) struct AcceptanceBody<'a> {
     pub(in crate::store) plan: &'a PlanId,
     pub(in crate::store) accepted: Vec<(&'a Scope, &'a ImageId, ActionKind)>,
+    /// Scopes whose last reading counts from now on, although much is missing in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::store) counts: Vec<&'a Scope>,
 }
 
 /// Of [`EntryKind::Intent`](super::EntryKind::Intent).

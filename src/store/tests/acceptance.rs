@@ -14,10 +14,10 @@ async fn what_the_surge_guard_held_is_accepted_once() {
     elsewhere.scope = scope_in("us-east-1");
     let all = vec![held(1, Guard::Surge), held(2, Guard::UsageProof), elsewhere];
     let first = plan("plan-1", Vec::new(), all);
-    assert_eq!(store.accept(&first, day(1)).await.unwrap(), 2);
-    assert_eq!(store.accept(&first, day(2)).await.unwrap(), 0);
+    assert_eq!(store.accept(&first, day(1)).await.unwrap().changes, 2);
+    assert_eq!(store.accept(&first, day(2)).await.unwrap().changes, 0);
     let wider = plan("plan-2", Vec::new(), vec![held(1, Guard::Surge), held(4, Guard::Surge)]);
-    assert_eq!(store.accept(&wider, day(3)).await.unwrap(), 1);
+    assert_eq!(store.accept(&wider, day(3)).await.unwrap().changes, 1);
     drop(store);
     let store = place.open().await;
     let disable = |images: &[u32]| -> BTreeSet<_> {

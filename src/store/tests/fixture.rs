@@ -164,6 +164,8 @@ pub(super) fn step(n: u32) -> Step {
         because: vec![because("no launch for 91 days")],
         fingerprint: fingerprint(),
         mask: Mask::default(),
+        proof: None,
+        restorable_days: None,
         covers_launch_permissions: false,
     }
 }

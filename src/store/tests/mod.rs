@@ -8,5 +8,7 @@ mod images;
 mod ledger;
 mod opening;
 mod plans;
+
 mod runs;
+mod scope_counts;
 mod steps;
