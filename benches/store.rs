@@ -129,6 +129,7 @@ impl Day {
                 errors: Vec::new(),
                 conflicts: Vec::new(),
                 tripped: Vec::new(),
+                switched_off: Vec::new(),
                 api_calls: 12,
                 interrupted: false,
             },

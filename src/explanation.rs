@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use amiwarden_core::{
-    Because, Decision, Fact, Facts, Held, Kept, Opinion, Proposal, Reading, Step, Verdict, Wish,
+    Because, Decision, Fact, Facts, Held, Kept, Opinion, Proof, ProofResult, Proposal, Reading, Step,
+    Verdict, Wish,
 };
 use serde_json::{Value, json};
 
@@ -18,6 +19,8 @@ pub(crate) struct Explanation {
     pub(crate) steps: Vec<Step>,
     pub(crate) held: Vec<Held>,
     pub(crate) kept: Option<Kept>,
+    /// What is known of its uses, where a guard holds back what would take it away.
+    pub(crate) held_proof: Option<Proof>,
 }
 
 impl Explanation {
@@ -27,6 +30,7 @@ impl Explanation {
         // Writing to a String cannot fail.
         let _ = self.write_image(&mut text);
         let _ = self.write_conclusion(&mut text);
+        let _ = self.write_proof(&mut text);
         let _ = self.write_verdicts(&mut text);
         text
     }
@@ -89,6 +93,38 @@ impl Explanation {
         writeln!(out)
     }
 
+    /// The proof that a step carries, or what there is of one where it is held back.
+    fn proof(&self) -> Option<&Proof> {
+        self.steps.iter().find_map(|step| step.proof.as_ref()).or(self.held_proof.as_ref())
+    }
+
+    fn write_proof(&self, out: &mut String) -> std::fmt::Result {
+        let Some(proof) = self.proof() else { return Ok(()) };
+        writeln!(out, "Who uses it")?;
+        for finding in &proof.findings {
+            write!(out, "  {}: ", finding.source)?;
+            match &finding.result {
+                ProofResult::Unused => write!(out, "nothing")?,
+                ProofResult::Used(uses) => {
+                    let uses: Vec<String> =
+                        uses.iter().map(|it| plain(&it.to_string()).into_owned()).collect();
+                    write!(out, "{}", uses.join(", "))?;
+                }
+                ProofResult::Unknown(reason) => write!(out, "unknown, {}", plain(reason))?,
+                ProofResult::SwitchedOff => write!(out, "switched off in the configuration")?,
+                ProofResult::NotRead => write!(out, "not read, because another guard holds it anyway")?,
+            }
+            match finding.as_of {
+                Some(at) => writeln!(out, " (as of {at:.0})")?,
+                None => writeln!(out)?,
+            }
+        }
+        for days in self.steps.iter().filter_map(|step| step.restorable_days) {
+            writeln!(out, "  the Recycle Bin would hold it for {days} days")?;
+        }
+        writeln!(out)
+    }
+
     fn write_verdicts(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "What each policy says")?;
         if self.decision.verdicts.is_empty() {
@@ -129,11 +165,13 @@ impl Explanation {
             "state": self.facts.image.state,
             "steps": self.steps.iter().map(|step| json!({
                 "action": step.change.kind(), "change": step.change, "because": step.because,
+                "restorable_days": step.restorable_days,
             })).collect::<Vec<_>>(),
             "held": self.held.iter().map(|held| json!({
                 "action": held.change.kind(), "guard": held.guard, "reason": held.reason, "because": held.because,
             })).collect::<Vec<_>>(),
             "kept": kept,
+            "proof": self.proof(),
             "vetoed": self.decision.vetoed,
             "satisfied": self.decision.satisfied,
             "conflicts": self.decision.conflicts,

@@ -15,6 +15,7 @@ pub mod config;
 mod cycle;
 mod executor;
 mod explanation;
+mod pause;
 pub mod policies;
 pub mod progress;
 pub mod report;

@@ -65,11 +65,19 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Carry out a plan that was made earlier: exactly its steps, and only those that still stand
     Apply(ApplyArgs),
-    /// Accept what the surge guard holds back in a plan, after looking at it
+    /// Accept what the surge or collapse guard holds back in a plan, after looking at it
     Accept {
         /// The plan, or the beginning of its name
         plan: String,
     },
+    /// Change nothing until `resume`, whatever runs: takes effect at once, also on a run that is under way
+    Pause {
+        /// Why, for those who wonder
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// End a pause
+    Resume,
     /// Show why: every policy's verdict on one image, with rule, line, facts and guard
     Explain {
         /// The image
@@ -182,6 +190,10 @@ pub(crate) struct SandboxArgs {
 pub(crate) enum AcceptableGuard {
     /// So many candidates for disable and deregister that something may be wrong
     Surge,
+    /// So much has vanished since the last complete reading that something may be wrong
+    Collapse,
+    /// The clock of this machine and another do not agree
+    Clock,
 }
 
 /// [`Format`] as the command line spells it.

@@ -2,20 +2,18 @@
 //!
 //! Reads only, and records nothing: an explanation is no decision.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use amiwarden_core::{
-    ActionKind, CloudReader, Decision, ImageId, Memory, PlanRequest, ScopeDraft, Timestamp, assemble,
-    draft_scope,
-};
+use amiwarden_core::{Circumstances, CloudReader, Decision, Held, ImageId, Memory, Scope, Timestamp, prove};
 use anyhow::anyhow;
 
 use super::args::{FormatArg, Global};
 use super::failure::{Failure, Outcome};
 use super::prepare::{self, Rules};
 use super::terminal;
-use crate::cycle::{Survey, ask_policies, list_images};
+use crate::cycle::{Background, Planner, Survey, ask_policies, list_images};
 use crate::explanation::Explanation;
+use crate::store::StoreReader;
 
 pub(super) async fn explain(global: &Global, image: &str) -> Result<Outcome, Failure> {
     let rules = prepare::load_rules(prepare::load_config(global, None)?)?;
@@ -24,8 +22,8 @@ pub(super) async fn explain(global: &Global, image: &str) -> Result<Outcome, Fai
     let mut found = None;
     let mut gaps = Vec::new();
     for scope in prepare::scopes(&cloud) {
-        let reader = cloud.connection.reader(&scope);
-        let inventory = list_images(&reader, Timestamp::now()).await;
+        let reader = cloud.connection.reader(&scope, rules.config.usage.template_versions);
+        let inventory = list_images(&reader, &rules.config.usage, Timestamp::now()).await;
         if inventory.images.contains_key(&id) {
             found = Some((reader, inventory));
             break;
@@ -51,12 +49,13 @@ pub(super) async fn explain(global: &Global, image: &str) -> Result<Outcome, Fai
         None
     };
     let scope = reader.scope().clone();
-    let (memory, accepted) = match &store {
-        Some(store) => (store.memory(&scope).await?, store.accepted(&scope).await?),
-        None => (Memory::default(), BTreeSet::new()),
+    let (memory, background) = match &store {
+        Some(store) => (store.memory(&scope).await?, background(&rules, store, &scope).await?),
+        None => (Memory::default(), Background::default()),
     };
     let survey = ask_policies(&reader, inventory, &memory, &rules.book, Timestamp::now()).await?;
-    let explanation = explanation(&rules, &survey, &accepted, &id)
+    let explanation = explanation(&rules, &reader, survey, background, &id)
+        .await
         .ok_or_else(|| anyhow!("no decision was made about {image}"))?;
     let text = match global.format {
         FormatArg::Json => serde_json::to_string_pretty(&explanation.json())? + "\n",
@@ -67,28 +66,45 @@ pub(super) async fn explain(global: &Global, image: &str) -> Result<Outcome, Fai
     Ok(Outcome::Fine)
 }
 
+async fn background(rules: &Rules, store: &StoreReader, scope: &Scope) -> Result<Background, Failure> {
+    Ok(Background {
+        circumstances: Circumstances {
+            baseline: store.baseline(scope).await?,
+            pause: rules.config.pause_file().reason(),
+            ..Circumstances::default()
+        },
+        accepted: store.accepted(scope).await?,
+    })
+}
+
 /// The decision on the image within the plan that would be made now: guards look at all images together.
-fn explanation(
+async fn explanation<R: CloudReader>(
     rules: &Rules,
-    survey: &Survey,
-    accepted: &BTreeSet<(ImageId, ActionKind)>,
+    reader: &R,
+    survey: Survey,
+    background: Background,
     id: &ImageId,
 ) -> Option<Explanation> {
-    let draft: ScopeDraft = draft_scope(&PlanRequest {
-        inventory: &survey.inventory,
-        facts: &survey.facts,
-        decisions: &survey.decisions,
+    let planner = Planner {
         limits: &rules.config.limits,
         policies: &rules.book.settings,
-        accepted,
-    });
-    let (plan, kept) = assemble(vec![draft], &rules.config.limits, &rules.book.settings);
+        backgrounds: &BTreeMap::from([(survey.inventory.scope.clone(), background)]),
+        concurrent_scopes: 1,
+        clock: Timestamp::now,
+    };
+    let mut surveys = [survey];
+    let assembled = planner.plan(&[reader], &mut surveys).await;
+    let [survey] = surveys;
     let decision: &Decision = survey.decisions.iter().find(|decision| decision.image == *id)?;
+    let facts = survey.facts.get(id)?.clone();
+    let held: Vec<Held> = assembled.plan.held.into_iter().filter(|held| held.image_id == *id).collect();
+    let destructive = held.iter().find(|held| held.change.kind().is_destructive());
     Some(Explanation {
-        facts: survey.facts.get(id)?.clone(),
+        held_proof: destructive.map(|held| prove(&survey.inventory, &facts.image, &held.change)),
         decision: decision.clone(),
-        steps: plan.steps.into_iter().filter(|step| step.image_id == *id).collect(),
-        held: plan.held.into_iter().filter(|held| held.image_id == *id).collect(),
-        kept: kept.into_iter().find(|kept| kept.image_id == *id),
+        steps: assembled.plan.steps.into_iter().filter(|step| step.image_id == *id).collect(),
+        held,
+        kept: assembled.kept.into_iter().find(|kept| kept.image_id == *id),
+        facts,
     })
 }

@@ -9,6 +9,7 @@ mod failure;
 mod history;
 mod init;
 mod interrupt;
+mod pause;
 mod policy;
 mod prepare;
 mod run;
@@ -48,6 +49,8 @@ async fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Run(args) => run::run(global, &args).await,
         Command::Plan(args) => run::plan(global, &args).await,
         Command::Apply(args) => run::apply(global, &args).await,
+        Command::Pause { reason } => pause::pause(global, reason.as_deref()),
+        Command::Resume => pause::resume(global),
         Command::Accept { plan } => run::accept(global, &plan).await,
         Command::Explain { image } => explain::explain(global, &image).await,
         Command::History { image, limit } => history::history(global, image.as_deref(), limit).await,

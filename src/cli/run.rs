@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use amiwarden_core::{
     ActionKind, CycleReport, Mode, Plan, PolicyName, Rehearsal, RunId, Source, Step, StepOutcome, StepReport,
-    Timestamp,
+    TemplateVersions, Timestamp, clock_doubt,
 };
 use amiwarden_ec2::{Ec2Reader, Ec2Writer};
 use amiwarden_policy::Policy;
@@ -19,7 +19,7 @@ use crate::cycle::{Acceptance, Cycle, Link, Planned, report_without_request};
 use crate::executor::settle_open_intents;
 use crate::progress::Progress;
 use crate::report::{Format, render};
-use crate::store::{NewRun, PolicyRecord, Store};
+use crate::store::{Accepted, NewRun, PolicyRecord, Store};
 
 /// What a run is to do.
 enum Task {
@@ -46,7 +46,11 @@ struct Wishes {
 }
 
 pub(super) async fn run(global: &Global, args: &RunArgs) -> Result<Outcome, Failure> {
-    let acceptance = Acceptance { surge: args.accept.contains(&AcceptableGuard::Surge) };
+    let acceptance = Acceptance {
+        surge: args.accept.contains(&AcceptableGuard::Surge),
+        collapse: args.accept.contains(&AcceptableGuard::Collapse),
+        clock: args.accept.contains(&AcceptableGuard::Clock),
+    };
     let wishes = Wishes { enforce: args.enforce, acceptance, exit_code: args.exit_code };
     perform(global, Task::Run, wishes).await
 }
@@ -69,14 +73,37 @@ pub(super) async fn accept(global: &Global, plan: &str) -> Result<Outcome, Failu
     let plan = stored_plan(&store, Some(plan)).await?;
     let accepted = store.accept(&plan, Timestamp::now()).await?;
     store.close().await?;
-    terminal::note(&match accepted {
-        0 => format!("{}: the surge guard holds nothing back in it", plan.id),
-        _ => format!(
-            "{}: {accepted} changes accepted; the limits per cycle let them through bit by bit from the next run on",
-            plan.id
-        ),
-    });
+    terminal::note(&format!("{}: {}", plan.id, accepted_words(accepted)));
     Ok(Outcome::Fine)
+}
+
+fn accepted_words(accepted: Accepted) -> String {
+    let Accepted { changes, scopes } = accepted;
+    let changes = (changes > 0).then(|| {
+        format!("{changes} changes accepted; the limits per cycle let them through bit by bit from the next run on")
+    });
+    let scopes = (scopes > 0)
+        .then(|| format!("what was last counted in {scopes} scopes is what later runs compare with"));
+    let words: Vec<String> = changes.into_iter().chain(scopes).collect();
+    if words.is_empty() {
+        "no guard has tripped in it that could be accepted".to_owned()
+    } else {
+        words.join("; ")
+    }
+}
+
+/// A clock that was set back would let changes happen too early, and what is recorded meanwhile would mislead later
+/// runs. So nothing is begun.
+async fn check_clock(store: &Store, acceptance: Acceptance) -> Result<(), Failure> {
+    let newest = store.reader().newest_record().await?;
+    match clock_doubt(now(), newest.filter(|_| !acceptance.clock), None) {
+        None => Ok(()),
+        Some(doubt) => Err(anyhow!(
+            "{doubt}: nothing was read or changed. Set the clock right; if it is right, and was wrong before, \
+             `amiwarden run --accept clock` goes on"
+        )
+        .into()),
+    }
 }
 
 /// Everything of `run`, `plan` and `apply` that is the same.
@@ -94,15 +121,17 @@ async fn perform(global: &Global, task: Task, wishes: Wishes) -> Result<Outcome,
         Task::Run | Task::Plan => None,
         Task::Apply(name) => Some(stored_plan(&store, name.as_deref()).await?),
     };
+    check_clock(&store, wishes.acceptance).await?;
     cloud.seed(&store).await?;
 
     let started_at = now();
     store.begin_run(&new_run(&run_id, &task, &rules, started_at)?).await?;
     let progress = if global.verbose > 0 { Progress::hidden() } else { Progress::visible() };
     let stop = interrupt::stop_on_signal();
-    let links = links(&cloud);
+    let links = links(&cloud, rules.config.usage.template_versions);
     let readers: Vec<&Ec2Reader> = links.iter().map(|link| &link.reader).collect();
-    settle_open_intents(&store, &readers, started_at).await?;
+    settle_open_intents(&store, &readers, rules.config.settle_after, started_at).await?;
+    let pause = rules.config.pause_file();
     let cycle = Cycle {
         run_id: &run_id,
         started_at,
@@ -111,6 +140,9 @@ async fn perform(global: &Global, task: Task, wishes: Wishes) -> Result<Outcome,
         store: &store,
         rules: &rules.book,
         limits: &rules.config.limits,
+        usage: &rules.config.usage,
+        pause: &pause,
+        is_attended: true,
         concurrent_scopes: rules.config.speed.concurrent_scopes,
         clock: now,
         stop: &stop,
@@ -271,9 +303,11 @@ fn no_plan(reason: &str) -> Failure {
     Failure::Usage(anyhow!("{reason}: make one with `amiwarden plan`, or look at `amiwarden history`"))
 }
 
-fn links(cloud: &Cloud) -> Vec<Link<Ec2Reader, Ec2Writer>> {
-    let link =
-        |scope| Link { reader: cloud.connection.reader(scope), writer: cloud.connection.writer(scope) };
+fn links(cloud: &Cloud, versions: TemplateVersions) -> Vec<Link<Ec2Reader, Ec2Writer>> {
+    let link = |scope| Link {
+        reader: cloud.connection.reader(scope, versions),
+        writer: cloud.connection.writer(scope),
+    };
     prepare::scopes(cloud).iter().map(link).collect()
 }
 

@@ -5,25 +5,28 @@
 //! Each takes what the one before it made, so nothing can be carried out that was not planned and rehearsed.
 
 mod apply;
+mod evidence;
 mod standing;
 mod survey;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use amiwarden_core::{
-    ActionKind, CloudReader, CloudWriter, Conflict, CycleReport, Guard, ImageId, Kept, Limits, Mode, Plan,
-    PlanRequest, PolicyErrorReport, Rehearsal, RunId, Scope, ScopeReport, Step, StepOutcome, StepReport,
-    Timestamp, assemble, draft_scope,
+    Assembled, Circumstances, CloudReader, CloudWriter, Conflict, CycleReport, Guard, ImageId, Kept, Limits,
+    Mode, Plan, PolicyErrorReport, Rehearsal, RunId, Scope, ScopeReport, Step, StepOutcome, StepReport,
+    Tally, Timestamp, UsageSettings, clock_doubt,
 };
 use futures::{StreamExt, TryStreamExt};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
-use crate::executor::{Clock, Executor, Rehearsed, rehearse_scope};
+use crate::executor::{Clock, Executor, Gate, Rehearsed, rehearse_scope};
+use crate::pause::PauseFile;
 use crate::progress::Progress;
-use crate::store::{Store, StoreError};
+use crate::store::{ScopeCount, Store, StoreError};
 
+pub(crate) use evidence::{Background, Planner};
 pub(crate) use survey::{RuleBook, Survey, ask_policies, list_images};
 
 /// The two doors to one scope.
@@ -41,6 +44,11 @@ pub(crate) struct Cycle<'a, R, W> {
     pub(crate) store: &'a Store,
     pub(crate) rules: &'a Arc<RuleBook>,
     pub(crate) limits: &'a Limits,
+    pub(crate) usage: &'a UsageSettings,
+    pub(crate) pause: &'a PauseFile,
+    /// Whether a person, or whoever said `--yes`, answers for this plan. Otherwise a policy that changed is only
+    /// rehearsed at first.
+    pub(crate) is_attended: bool,
     pub(crate) concurrent_scopes: usize,
     pub(crate) clock: Clock,
     pub(crate) stop: &'a CancellationToken,
@@ -71,40 +79,49 @@ pub(crate) struct Planned {
     accepted_plan: Option<Plan>,
 }
 
-/// What a person has accepted on the command line.
-type Accepted = BTreeSet<(Scope, ImageId, ActionKind)>;
-
 /// Whether guards that a person has looked at let things pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Acceptance {
     /// `--accept surge`
     pub(crate) surge: bool,
+    /// `--accept collapse`
+    pub(crate) collapse: bool,
+    /// `--accept clock`
+    pub(crate) clock: bool,
 }
+
+/// What the survey of a scope found wrong with the clock, if something.
+type ClockDoubt = Option<String>;
 
 impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
     /// Reads every scope, asks the policies and makes the plan. Records what was seen; recording the plan is for
     /// whoever means to keep it.
     pub(crate) async fn plan(&self, acceptance: Acceptance) -> Result<Planned, CycleError> {
         self.progress.phase("reading images and asking the policies");
-        let surveys = futures::stream::iter(self.links).map(|link| self.survey(link));
-        let mut surveys: Vec<Survey> = surveys.buffer_unordered(self.concurrent_scopes).try_collect().await?;
-        surveys.sort_by(|one, other| one.inventory.scope.cmp(&other.inventory.scope));
+        let surveys = futures::stream::iter(self.links).map(|link| self.survey(link, acceptance));
+        let mut surveys: Vec<(Survey, ClockDoubt)> =
+            surveys.buffer_unordered(self.concurrent_scopes).try_collect().await?;
+        surveys.sort_by(|(one, _), (other, _)| one.inventory.scope.cmp(&other.inventory.scope));
+        let mut backgrounds = BTreeMap::new();
+        for (survey, doubt) in &surveys {
+            let scope = &survey.inventory.scope;
+            backgrounds.insert(scope.clone(), self.background(scope, doubt.clone()).await?);
+        }
+        let mut surveys: Vec<Survey> = surveys.into_iter().map(|(survey, _)| survey).collect();
 
-        let (mut plan, mut kept) = self.draft(&surveys, &Accepted::new()).await?;
+        self.progress.phase("proving that nothing uses what is to go");
+        let mut assembled = self.assemble(&mut surveys, &backgrounds).await;
         let mut accepted_plan = None;
-        if acceptance.surge && !plan.tripped.is_empty() {
-            let surged = plan.held.iter().filter(|held| held.guard == Guard::Surge);
-            let accepted = surged.map(|held| (held.scope.clone(), held.image_id.clone(), held.change.kind()));
-            let accepted: Accepted = accepted.collect();
-            accepted_plan = Some(plan);
-            (plan, kept) = self.draft(&surveys, &accepted).await?;
+        if accept(acceptance, &assembled.plan, &mut backgrounds) {
+            accepted_plan = Some(assembled.plan);
+            assembled = self.assemble(&mut surveys, &backgrounds).await;
         }
         Ok(Planned {
             scopes: surveys.iter().map(scope_report).collect(),
             errors: surveys.iter().flat_map(policy_errors).collect(),
             conflicts: surveys.iter().flat_map(conflicts).collect(),
-            plan,
-            kept,
+            plan: assembled.plan,
+            kept: assembled.kept,
             surveys,
             accepted_plan,
         })
@@ -126,6 +143,14 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             let scope = &survey.inventory.scope;
             let records = standing::records(&survey.decisions, scope, &planned.plan, &planned.kept);
             self.store.record_decisions(self.run_id, scope, &records, self.started_at).await?;
+            let tripped = |guard| {
+                planned.plan.tripped.iter().any(|tripped| tripped.guard == guard && tripped.scope == *scope)
+            };
+            if !tripped(Guard::Clock) {
+                let tally = Tally::of(&survey.inventory);
+                let count = ScopeCount { scope, tally: &tally, is_collapsed: tripped(Guard::Collapse) };
+                self.store.record_count(self.run_id, &count, self.started_at).await?;
+            }
         }
         Ok(())
     }
@@ -135,33 +160,48 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         Ok(self.store.record_plan(self.run_id, &planned.plan, self.started_at).await?)
     }
 
-    async fn survey(&self, link: &Link<R, W>) -> Result<Survey, CycleError> {
-        let inventory = list_images(&link.reader, self.started_at).await;
-        let memory = self.store.observe_images(self.run_id, &inventory, self.started_at).await?;
-        Ok(ask_policies(&link.reader, inventory, &memory, self.rules, self.started_at).await?)
+    /// Reads one scope and asks the policies. While the clock is in doubt nothing is remembered of what was seen: a
+    /// date that is wrong would count as the day since when an image is disabled.
+    async fn survey(
+        &self,
+        link: &Link<R, W>,
+        acceptance: Acceptance,
+    ) -> Result<(Survey, ClockDoubt), CycleError> {
+        let inventory = list_images(&link.reader, self.usage, self.started_at).await;
+        let server_time = link.reader.server_time().filter(|_| !acceptance.clock);
+        let doubt = clock_doubt((self.clock)(), None, server_time);
+        let memory = match doubt {
+            None => self.store.observe_images(self.run_id, &inventory, self.started_at).await?,
+            Some(_) => self.store.reader().memory(&inventory.scope).await?,
+        };
+        Ok((ask_policies(&link.reader, inventory, &memory, self.rules, self.started_at).await?, doubt))
     }
 
-    async fn draft(
-        &self,
-        surveys: &[Survey],
-        accepted_now: &Accepted,
-    ) -> Result<(Plan, Vec<Kept>), CycleError> {
-        let mut drafts = Vec::with_capacity(surveys.len());
-        for survey in surveys {
-            let scope = &survey.inventory.scope;
-            let mut accepted = self.store.accepted(scope).await?;
-            let now = accepted_now.iter().filter(|(of, _, _)| of == scope);
-            accepted.extend(now.map(|(_, image, kind)| (image.clone(), *kind)));
-            drafts.push(draft_scope(&PlanRequest {
-                inventory: &survey.inventory,
-                facts: &survey.facts,
-                decisions: &survey.decisions,
-                limits: self.limits,
-                policies: &self.rules.settings,
-                accepted: &accepted,
-            }));
-        }
-        Ok(assemble(drafts, self.limits, &self.rules.settings))
+    async fn background(&self, scope: &Scope, clock_doubt: ClockDoubt) -> Result<Background, CycleError> {
+        let reader = self.store.reader();
+        let rehearsed_cycles =
+            if self.is_attended { None } else { Some(reader.rehearsed_cycles(self.run_id).await?) };
+        Ok(Background {
+            circumstances: Circumstances {
+                baseline: reader.baseline(scope).await?,
+                pause: self.pause.reason(),
+                clock_doubt,
+                rehearsed_cycles,
+            },
+            accepted: self.store.accepted(scope).await?,
+        })
+    }
+
+    async fn assemble(&self, surveys: &mut [Survey], backgrounds: &BTreeMap<Scope, Background>) -> Assembled {
+        let planner = Planner {
+            limits: self.limits,
+            policies: &self.rules.settings,
+            backgrounds,
+            concurrent_scopes: self.concurrent_scopes,
+            clock: self.clock,
+        };
+        let readers: Vec<&R> = self.links.iter().map(|link| &link.reader).collect();
+        planner.plan(&readers, surveys).await
     }
 
     /// Sends every step of the plan with `DryRun=true`. The answer has a rehearsal for every step, and notes in
@@ -212,12 +252,12 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             let in_doubt =
                 open.iter().any(|open| open.step.scope == step.scope && open.step.image_id == step.image_id);
             let reason = if in_doubt {
-                Some("an earlier change of the image is not settled yet")
+                Some("an earlier change of the image is not settled yet".to_owned())
             } else {
                 self.obstacle(step, rehearsal, scopes)
             };
             if let Some(reason) = reason {
-                objections.insert(index, StepOutcome::NotAttempted(reason.to_owned()));
+                objections.insert(index, StepOutcome::NotAttempted(reason));
             }
         }
         Ok(objections)
@@ -271,7 +311,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             store: self.store,
             run_id: self.run_id,
             plan,
-            opt_out_tag: &self.limits.opt_out_tag,
+            gate: Some(Gate { limits: self.limits, policies: &self.rules.settings, pause: self.pause }),
             clock: self.clock,
             stop: self.stop,
             progress: self.progress,
@@ -279,23 +319,24 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         }
     }
 
-    fn obstacle(&self, step: &Step, rehearsal: &Rehearsal, scopes: &[ScopeReport]) -> Option<&'static str> {
-        let lies = scopes.iter().any(|scope| scope.scope == step.scope && scope.dry_run_error.is_some());
-        if self.mode == Mode::Observe {
-            return Some("this run only observes");
-        }
-        if step.mode == Mode::Observe {
-            return Some("its policy only observes");
-        }
-        if lies {
-            return Some("the endpoint does not rehearse");
-        }
-        match rehearsal {
-            Rehearsal::Permitted => None,
-            Rehearsal::Denied(_) => Some("the rehearsal was denied"),
-            Rehearsal::Error(_) => Some("the rehearsal failed"),
-            Rehearsal::Skipped(_) => Some("it was not rehearsed"),
-        }
+    fn obstacle(&self, step: &Step, rehearsal: &Rehearsal, scopes: &[ScopeReport]) -> Option<String> {
+        let reason = if self.mode == Mode::Observe {
+            "this run only observes"
+        } else if step.mode == Mode::Observe {
+            "its policy only observes"
+        } else {
+            let scope = scopes.iter().find(|scope| scope.scope == step.scope);
+            if let Some(error) = scope.and_then(|scope| scope.dry_run_error.as_deref()) {
+                return Some(format!("nothing is sent there, because {error}"));
+            }
+            match rehearsal {
+                Rehearsal::Permitted => return None,
+                Rehearsal::Denied(_) => "the rehearsal was denied",
+                Rehearsal::Error(_) => "the rehearsal failed",
+                Rehearsal::Skipped(_) => "it was not rehearsed",
+            }
+        };
+        Some(reason.to_owned())
     }
 
     /// The report of the run so far: what became of the steps of `plan`, and what was found today.
@@ -313,6 +354,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             errors: planned.errors,
             conflicts: planned.conflicts,
             tripped: planned.plan.tripped,
+            switched_off: self.usage.disabled_sources.iter().copied().collect(),
             api_calls: self
                 .links
                 .iter()
@@ -352,4 +394,27 @@ fn conflicts(survey: &Survey) -> impl Iterator<Item = (ImageId, Conflict)> {
     survey.decisions.iter().flat_map(|decision| {
         decision.conflicts.iter().map(|conflict| (decision.image.clone(), conflict.clone()))
     })
+}
+
+/// Lets pass what a person has accepted on the command line of what tripped in `plan`. Returns whether there was
+/// anything.
+fn accept(acceptance: Acceptance, plan: &Plan, backgrounds: &mut BTreeMap<Scope, Background>) -> bool {
+    let mut any = false;
+    for tripped in &plan.tripped {
+        let Some(background) = backgrounds.get_mut(&tripped.scope) else { continue };
+        match tripped.guard {
+            Guard::Collapse if acceptance.collapse => {
+                background.circumstances.baseline = None;
+                any = true;
+            }
+            Guard::Surge if acceptance.surge => {
+                let surged =
+                    plan.held.iter().filter(|held| held.guard == Guard::Surge && held.scope == tripped.scope);
+                background.accepted.extend(surged.map(|held| (held.image_id.clone(), held.change.kind())));
+                any = true;
+            }
+            _ => {}
+        }
+    }
+    any
 }

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use amiwarden_core::{
-    CloudReader, Coverage, Decision, Evaluation, Facts, FamilyRule, Gap, ImageId, Inventory, Memory, Need,
-    PolicyName, PolicySettings, Source, Timestamp, Verdict, decide, derive_facts, missing,
+    CloudReader, Decision, Evaluation, Facts, FamilyRule, Gap, ImageId, Inventory, Memory, Need, PolicyName,
+    PolicySettings, Timestamp, UsageSettings, Verdict, decide, derive_facts, missing,
 };
 use amiwarden_policy::PolicySet;
 use tokio::task::JoinError;
 
+use super::evidence::fetch_usage;
 use crate::config::PolicyScope;
 
 /// The policies with what the configuration says of where they apply.
@@ -33,8 +34,12 @@ pub(crate) struct Survey {
 }
 
 /// Lists the images of the reader's scope.
-pub(crate) async fn list_images<R: CloudReader>(reader: &R, now: Timestamp) -> Inventory {
-    let mut inventory = Inventory::new(reader.scope().clone(), now);
+pub(crate) async fn list_images<R: CloudReader>(
+    reader: &R,
+    usage: &UsageSettings,
+    now: Timestamp,
+) -> Inventory {
+    let mut inventory = Inventory::new(reader.scope().clone(), now).with_usage(usage.clone());
     inventory.add_images(reader.images().await);
     inventory
 }
@@ -64,13 +69,10 @@ pub(crate) async fn ask_policies<R: CloudReader>(
         if round.needs.is_empty() {
             break;
         }
-        fetch(reader, &mut inventory, round.needs).await;
+        fetch(reader, &mut inventory, round.needs, now).await;
         facts = Arc::new(derive_facts(&inventory, memory, &rules.families, now));
     }
     let decisions = decide_all(&facts, answered, &rules.settings);
-    if decisions.iter().any(is_destructive) && fetch_usage(reader, &mut inventory).await {
-        facts = Arc::new(derive_facts(&inventory, memory, &rules.families, now));
-    }
     let facts = Arc::unwrap_or_clone(facts);
     Ok(Survey { inventory, facts, decisions })
 }
@@ -117,7 +119,12 @@ fn evaluate(rules: &RuleBook, facts: &BTreeMap<ImageId, Arc<Facts>>, open: &[Ima
     round
 }
 
-async fn fetch<R: CloudReader>(reader: &R, inventory: &mut Inventory, needs: BTreeMap<Need, Vec<ImageId>>) {
+async fn fetch<R: CloudReader>(
+    reader: &R,
+    inventory: &mut Inventory,
+    needs: BTreeMap<Need, Vec<ImageId>>,
+    now: Timestamp,
+) {
     for (need, images) in needs {
         match need {
             Need::LaunchPermissions => {
@@ -129,25 +136,9 @@ async fn fetch<R: CloudReader>(reader: &R, inventory: &mut Inventory, needs: BTr
                 }
             }
             Need::Snapshots => inventory.add_snapshots(reader.snapshots().await),
-            Need::Usage => {
-                fetch_usage(reader, inventory).await;
-            }
+            Need::Usage => fetch_usage(reader, inventory, now).await,
         }
     }
-}
-
-/// Reads every source of usage that has not been read. Returns whether there was one.
-async fn fetch_usage<R: CloudReader>(reader: &R, inventory: &mut Inventory) -> bool {
-    let unread: Vec<Source> = Source::USAGE
-        .into_iter()
-        .filter(|source| *inventory.coverage(*source) == Coverage::NotRead)
-        .collect();
-    let listings = futures::future::join_all(unread.iter().map(|source| reader.uses(*source))).await;
-    let any = !unread.is_empty();
-    for (source, listing) in unread.into_iter().zip(listings) {
-        inventory.add_uses(source, listing);
-    }
-    any
 }
 
 fn decide_all(
@@ -159,8 +150,4 @@ fn decide_all(
         .into_iter()
         .filter_map(|(id, verdicts)| Some(decide(facts.get(&id)?, verdicts, settings)))
         .collect()
-}
-
-fn is_destructive(decision: &Decision) -> bool {
-    decision.changes.iter().any(|planned| planned.change.kind().is_destructive())
 }

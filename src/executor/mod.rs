@@ -6,6 +6,7 @@
 //! Deliberately absent: retries of a request whose reply was lost. Such a request is settled by reading the
 //! image, never by sending it again.
 
+mod gate;
 mod rehearse;
 mod send;
 mod settle;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::progress::Progress;
 use crate::store::{Intent, SavedState, Store, StoreError};
 
+pub(crate) use gate::Gate;
 pub(crate) use rehearse::rehearse_scope;
 pub(crate) use settle::settle_open_intents;
 
@@ -36,7 +38,8 @@ pub(crate) struct Executor<'a, R, W> {
     pub(crate) store: &'a Store,
     pub(crate) run_id: &'a RunId,
     pub(crate) plan: &'a Plan,
-    pub(crate) opt_out_tag: &'a str,
+    /// What may close meanwhile; nothing where a person has asked for exactly these steps.
+    pub(crate) gate: Option<Gate<'a>>,
     /// When the account was read: so old is the proof that nothing uses an image.
     pub(crate) observed_at: Timestamp,
     pub(crate) clock: Clock,
@@ -108,7 +111,12 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
         rehearsal: &Rehearsal,
     ) -> Result<Performed, StoreError> {
         if step.change.kind().is_destructive() && is_too_old(self.observed_at, (self.clock)()) {
-            return Ok(not_attempted("the proof that nothing uses it is older than 15 minutes: run again"));
+            return Ok(not_attempted(
+                "the proof that nothing uses it is older than 15 minutes, or the clock was set back: run again",
+            ));
+        }
+        if let Some(reason) = self.gate.and_then(|gate| gate.closed_for(step, (self.clock)())) {
+            return Ok(not_attempted(&reason));
         }
         let (image, permissions) = match self.examine(step).await {
             Ok(evidence) => evidence,
@@ -156,7 +164,8 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
         if step.change.holds(Some(&image), permissions.as_ref(), (self.clock)()) == Fact::Known(true) {
             return Err(StepOutcome::AlreadyDone);
         }
-        match step.objection(&image, permissions.as_ref(), self.opt_out_tag) {
+        let opt_out = self.gate.as_ref().map(|gate| (gate.limits.opt_out_tag.as_str(), (self.clock)()));
+        match step.objection(&image, permissions.as_ref(), opt_out) {
             Some(objection) => Err(StepOutcome::SkippedChanged(objection)),
             None => Ok((image, permissions)),
         }
@@ -205,7 +214,8 @@ fn can_do_without_permissions(step: &Step, image: &Image) -> bool {
 }
 
 fn is_too_old(observed_at: Timestamp, now: Timestamp) -> bool {
-    Duration::between(observed_at, now) > PROOF_AGE_MAX
+    // A clock that has been set back says nothing about the age.
+    now < observed_at || Duration::between(observed_at, now) > PROOF_AGE_MAX
 }
 
 fn not_attempted(reason: &str) -> Performed {
@@ -221,5 +231,6 @@ mod tests {
         let at = |seconds: i64| Timestamp::from_second(seconds).unwrap();
         assert!(!is_too_old(at(0), at(900)));
         assert!(is_too_old(at(0), at(901)));
+        assert!(is_too_old(at(1), at(0)), "the clock was set back");
     }
 }

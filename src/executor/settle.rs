@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use amiwarden_core::{
-    Change, CloudReader, Fact, ImageId, Rehearsal, SnapshotFate, StepOutcome, StepReport, Timestamp,
+    Change, CloudReader, Duration as Age, Fact, ImageId, Rehearsal, SnapshotFate, StepOutcome, StepReport,
+    Timestamp,
 };
 
 use crate::store::{OpenIntent, Store, StoreError};
@@ -76,10 +77,12 @@ pub(super) fn lost_with_the_reply(change: &Change) -> Option<String> {
 }
 
 /// Gives every intent of the readers' scopes that has no outcome, or an unknown one, an outcome by reading the
-/// image. What cannot be read stays open. Returns how many were settled.
+/// image. What cannot be read stays open; and so does what does not show yet, until it is `settle_after` old: EC2 may
+/// carry a request out long after its reply was lost. Returns how many were settled.
 pub(crate) async fn settle_open_intents<R: CloudReader>(
     store: &Store,
     readers: &[&R],
+    settle_after: Age,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     let mut settled = 0;
@@ -89,7 +92,14 @@ pub(crate) async fn settle_open_intents<R: CloudReader>(
         };
         // The intent's own time: a deprecation date that only a later request could have set proves nothing.
         let seen = settling_look(*reader, &open.step.image_id, &open.step.change, open.at).await;
-        let outcome = match settlement(&open.step.change, seen) {
+        let is_early = now < open.at || Age::between(open.at, now) < settle_after;
+        let settlement = match seen {
+            Look::DoesNotHold if is_early => Err(format!(
+                "the image does not show it, and EC2 may still carry it out until {settle_after} after it was sent"
+            )),
+            seen => settlement(&open.step.change, seen),
+        };
+        let outcome = match settlement {
             Ok(outcome) => outcome,
             Err(reason) => {
                 tracing::warn!(

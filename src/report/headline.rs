@@ -117,6 +117,11 @@ fn cautions(report: &CycleReport, tense: Tense) -> Vec<Paragraph> {
         let guards = guards.into_iter().collect::<Vec<_>>().join(", ");
         note(Tone::Bad, format!("A guard has tripped and a person has to look: {guards}."));
     }
+    if !report.switched_off.is_empty() {
+        let sources: Vec<&str> = report.switched_off.iter().map(|source| source.as_str()).collect();
+        let sources = sources.join(", ");
+        note(Tone::Caution, format!("Uses are not looked for where the configuration says so: {sources}."));
+    }
     let is_refused = |rehearsal: &Rehearsal| matches!(rehearsal, Rehearsal::Denied(_) | Rehearsal::Error(_));
     let refused = report.steps.iter().filter(|(_, step)| is_refused(&step.rehearsal)).count();
     if refused > 0 {

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use amiwarden_core::{
     Because, Conflict, CycleReport, FailureKind, Guard, Held, ImageId, Kept, Mode, PolicyErrorReport,
-    PolicyName, ScopeReport, SnapshotResult, Step, StepReport, Timestamp, Totals, TrippedGuard,
+    PolicyName, Proof, ScopeReport, SnapshotResult, Source, Step, StepReport, Timestamp, Totals,
+    TrippedGuard,
 };
 use serde::Serialize;
 
@@ -58,6 +59,8 @@ struct Document<'a> {
     conflicts: Vec<ConflictObject<'a>>,
     tripped: Vec<TrippedObject<'a>>,
     interrupted: bool,
+    /// Sources of usage that no proof rests on, because the configuration has switched them off.
+    switched_off: &'a [Source],
 }
 
 #[derive(Serialize)]
@@ -98,6 +101,8 @@ struct StepObject<'a> {
     outcome_detail: Option<&'a str>,
     snapshots: &'a [SnapshotResult],
     note: Option<&'a str>,
+    proof: Option<&'a Proof>,
+    restorable_days: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -180,6 +185,7 @@ impl<'a> Document<'a> {
             conflicts: report.conflicts.iter().map(conflict).collect(),
             tripped: report.tripped.iter().map(tripped).collect(),
             interrupted: report.interrupted,
+            switched_off: &report.switched_off,
         }
     }
 }
@@ -221,6 +227,8 @@ fn step((step, became): &(Step, StepReport), now: Timestamp) -> StepObject<'_> {
         outcome_detail: became.outcome.detail(),
         snapshots: &became.snapshots,
         note: became.note.as_deref(),
+        proof: step.proof.as_ref(),
+        restorable_days: step.restorable_days,
     }
 }
 

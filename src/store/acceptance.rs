@@ -15,6 +15,21 @@ use super::{Store, StoreError, StoreReader, Write, find_scope, scope_row};
 const ACCEPT: &str = "record what was accepted";
 const READ: &str = "read what was accepted";
 
+/// Whether the accepted change has been carried out since: an acceptance is for one time.
+macro_rules! is_used_up {
+    () => {
+        "exists (
+             select 1 from intent join outcome using (intent_id)
+             where intent.scope_id = acceptance.scope_id and intent.image_key = acceptance.image_key
+               and intent.at >= acceptance.at and outcome.outcome = 'done'
+               and case acceptance.action
+                   when 'disable' then intent.step ->> '$.change' = 'Disable'
+                   when 'deregister' then json_type(intent.step, '$.change.Deregister') is not null
+                   else false end
+         )"
+    };
+}
+
 #[derive(Serialize)]
 struct Row<'a> {
     image: &'a ImageId,
@@ -65,7 +80,7 @@ impl Store {
         Ok(counts)
     }
 
-    /// Everything that was ever accepted in a scope.
+    /// Everything that is accepted in a scope and has not been carried out since.
     pub async fn accepted(&self, scope: &Scope) -> Result<BTreeSet<(ImageId, ActionKind)>, StoreError> {
         self.reader().accepted(scope).await
     }
@@ -76,12 +91,14 @@ impl StoreReader {
     pub async fn accepted(&self, scope: &Scope) -> Result<BTreeSet<(ImageId, ActionKind)>, StoreError> {
         let mut connection = self.connection(READ).await?;
         let Some(scope) = find_scope(&mut connection, scope).await? else { return Ok(BTreeSet::new()) };
-        let rows: Vec<(String, String)> =
-            sqlx::query_as("select image_key, action from acceptance where scope_id = ?1")
-                .bind(scope)
-                .fetch_all(&mut *connection)
-                .await
-                .during(READ)?;
+        let rows: Vec<(String, String)> = sqlx::query_as(concat!(
+            "select image_key, action from acceptance where scope_id = ?1 and not ",
+            is_used_up!()
+        ))
+        .bind(scope)
+        .fetch_all(&mut *connection)
+        .await
+        .during(READ)?;
         rows.into_iter().map(|(image, action)| Ok((ImageId::new(image), read_action(&action)?))).collect()
     }
 }
@@ -95,6 +112,11 @@ async fn insert(
     rows: &[Row<'_>],
 ) -> Result<BTreeSet<(ImageId, ActionKind)>, StoreError> {
     let scope = scope_row(tx, scope).await?;
+    sqlx::query(concat!("delete from acceptance where scope_id = ?1 and ", is_used_up!()))
+        .bind(scope)
+        .execute(&mut **tx)
+        .await
+        .during(ACCEPT)?;
     let new: Vec<(String, String)> = sqlx::query_as(
         "insert into acceptance (scope_id, image_key, action, plan_key, at)
          select ?1, value ->> 'image', value ->> 'action', ?2, ?3 from json_each(?4) where true

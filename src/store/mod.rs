@@ -21,9 +21,9 @@ mod ledger;
 mod lock;
 mod open;
 mod plans;
-mod scope_counts;
 mod run;
 mod runs;
+mod scope_counts;
 mod sha;
 mod step_reports;
 mod steps;
@@ -46,9 +46,9 @@ pub use error::{OpenStoreError, StoreError};
 pub use image_history::{ImageEvent, ImageEventKind};
 pub use ledger::{LedgerFinding, Verification};
 pub use open::StoreOptions;
-pub use scope_counts::ScopeCount;
 pub use run::{NewRun, PolicyRecord};
 pub use runs::{RunDetail, RunState, RunStep, RunSummary};
+pub use scope_counts::ScopeCount;
 pub use steps::{Intent, IntentId, OpenIntent, SavedState};
 
 /// A store that is open for writing. Clones share it; no other process can write to it meanwhile.

@@ -34,11 +34,12 @@ impl Store {
         let mut tx = self.begin(RECORD).await?;
         let run = run_row(&mut tx, run_id).await?;
         let scope = scope_row(&mut tx, count.scope).await?;
-        let earlier: Option<String> = sqlx::query_scalar("select baseline from scope_count where scope_id = ?1")
-            .bind(scope)
-            .fetch_optional(&mut *tx)
-            .await
-            .during(RECORD)?;
+        let earlier: Option<String> =
+            sqlx::query_scalar("select baseline from scope_count where scope_id = ?1")
+                .bind(scope)
+                .fetch_optional(&mut *tx)
+                .await
+                .during(RECORD)?;
         let earlier: Option<Tally> = earlier.map(|text| from_json("counts", &text)).transpose()?;
         let counted = earlier.as_ref().map_or_else(|| count.tally.clone(), |it| count.tally.clone().or(it));
         let baseline = earlier.filter(|_| count.is_collapsed).unwrap_or_else(|| counted.clone());
@@ -63,11 +64,12 @@ impl Store {
 /// Takes what was last counted in a scope for the truth. Yields whether that is anything new.
 pub(super) async fn accept_count(tx: &mut Write, scope: &Scope) -> Result<bool, StoreError> {
     let Some(scope) = find_scope(tx, scope).await? else { return Ok(false) };
-    let changed = sqlx::query("update scope_count set baseline = counted where scope_id = ?1 and baseline <> counted")
-        .bind(scope)
-        .execute(&mut **tx)
-        .await
-        .during(RECORD)?;
+    let changed =
+        sqlx::query("update scope_count set baseline = counted where scope_id = ?1 and baseline <> counted")
+            .bind(scope)
+            .execute(&mut **tx)
+            .await
+            .during(RECORD)?;
     Ok(changed.rows_affected() > 0)
 }
 

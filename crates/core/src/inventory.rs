@@ -92,6 +92,8 @@ pub struct Inventory {
     pub retention_rules: Option<Listing<RetentionRule>>,
     /// Which sources of usage count.
     pub usage: UsageSettings,
+    /// Whether other accounts are read in the same Region, whose instances and templates may use these images.
+    pub has_neighbours: bool,
     /// Which images refer to a snapshot.
     images_by_snapshot: BTreeMap<SnapshotId, BTreeSet<ImageId>>,
     /// References to images, by image, of all sources.
@@ -115,6 +117,7 @@ impl Inventory {
             launch_permissions: BTreeMap::new(),
             retention_rules: None,
             usage: UsageSettings::default(),
+            has_neighbours: false,
             images_by_snapshot: BTreeMap::new(),
             uses: BTreeMap::new(),
             coverage: BTreeMap::new(),
@@ -226,6 +229,25 @@ impl Inventory {
     /// What `source`, which is read as a whole, shows to use `image`.
     pub fn uses_by(&self, source: Source, image: &ImageId) -> &[ImageUse] {
         self.uses_by_source.get(&source).and_then(|shown| shown.get(image)).map_or(&[], Vec::as_slice)
+    }
+
+    /// What the other accounts of the Region use of these images, as their own inventories show it. A gap of theirs
+    /// is a gap here.
+    pub fn uses_by_neighbours<'a>(
+        &self,
+        neighbours: impl Iterator<Item = &'a Inventory>,
+    ) -> Listing<ImageUse> {
+        let mut items = Vec::new();
+        let mut gap = None;
+        for neighbour in neighbours {
+            items.extend(self.images.keys().flat_map(|image| neighbour.uses_of(image)).cloned());
+            let mut sources = neighbour.usage.bulk();
+            let missing = sources.find(|source| !neighbour.is_complete_for(*source));
+            gap = gap.or_else(|| {
+                missing.map(|source| Gap::new(format!("{source} of {} were not all read", neighbour.scope)))
+            });
+        }
+        Listing { items, gap }
     }
 
     /// How many images each source of usage shows to be used, of the sources that were read to their end.

@@ -96,11 +96,7 @@ impl Proof {
 pub fn prove(inventory: &Inventory, image: &Image, change: &Change) -> Proof {
     let finding = |source: Source| match source {
         Source::SharedSnapshots => shared_snapshots(inventory, image, change),
-        Source::OtherAccounts => match inventory.coverage(source) {
-            // There is no other account.
-            Coverage::NotRead => None,
-            Coverage::Complete | Coverage::Gap(_) => Some(bulk(inventory, image, source)),
-        },
+        Source::OtherAccounts if !inventory.has_neighbours => None,
         Source::UsageReports if !inventory.usage.usage_reports => None,
         source if inventory.usage.disabled_sources.contains(&source) => {
             Some(Finding { source, as_of: None, result: ProofResult::SwitchedOff })

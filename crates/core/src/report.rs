@@ -35,6 +35,9 @@ pub struct CycleReport {
     pub conflicts: Vec<(ImageId, Conflict)>,
     /// Guards that found something wrong with a whole scope.
     pub tripped: Vec<TrippedGuard>,
+    /// Sources of usage that the configuration has switched off: no proof of the run rests on them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switched_off: Vec<Source>,
     /// Requests sent to AWS.
     pub api_calls: u64,
     /// Whether it was told to stop before its end.

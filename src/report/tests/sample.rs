@@ -55,6 +55,7 @@ impl Sample {
             errors: Vec::new(),
             conflicts: Vec::new(),
             tripped: Vec::new(),
+            switched_off: Vec::new(),
             api_calls: 57,
             interrupted: false,
         };
@@ -99,6 +100,8 @@ impl Sample {
             because,
             fingerprint: fingerprint(),
             mask: Mask::default(),
+            proof: None,
+            restorable_days: None,
             covers_launch_permissions: false,
         };
         let outcome = match self.report.mode {

@@ -252,6 +252,7 @@ pub(super) fn cycle_report(run: u32, plan: &Plan, reports: &[StepReport]) -> Cyc
         errors: Vec::new(),
         conflicts: Vec::new(),
         tripped: Vec::new(),
+        switched_off: Vec::new(),
         api_calls: 9,
         interrupted: false,
     }

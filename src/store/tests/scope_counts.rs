@@ -8,10 +8,7 @@ use super::fixture::{Place, cycle_report, day, new_run, plan, run_id, scope};
 use crate::store::{ScopeCount, Store};
 
 fn tally(images: usize) -> Tally {
-    Tally {
-        images: Some(ImageTally { all: images, tagged: 0, launched: 0 }),
-        references: BTreeMap::new(),
-    }
+    Tally { images: Some(ImageTally { all: images, tagged: 0, launched: 0 }), references: BTreeMap::new() }
 }
 
 async fn record(store: &Store, tally: &Tally, is_collapsed: bool) {

@@ -206,3 +206,22 @@ fn a_use_outweighs_a_doubt() {
         amiwarden_core::prove(&world.inventory, &image("ami-1", 100), &amiwarden_core::Change::Disable);
     assert_eq!(proof.findings[0].result, ProofResult::Used(vec![use_of("ami-1")]));
 }
+
+#[test]
+fn p2_what_another_account_uses_or_may_use_is_kept() {
+    let mut other = World::new([]);
+    other.inventory.scope.account = "444455556666".parse().unwrap();
+    let read = |other: &World| {
+        let mut world = world();
+        world.inventory.has_neighbours = true;
+        assert_eq!(wanted(&world).usage, BTreeSet::from([Source::OtherAccounts]));
+        let listing = world.inventory.uses_by_neighbours(std::iter::once(&other.inventory));
+        world.inventory.add_uses(Source::OtherAccounts, listing, now());
+        world
+    };
+    assert_eq!(read(&other).steps(), ["ami-1 disable"]);
+    other.inventory.add_uses(Source::LaunchTemplates, Listing::partial(Vec::new(), "denied"), now());
+    assert_eq!(read(&other).held(), ["ami-1 disable usage-proof"]);
+    let other = World::new([]).used("ami-1");
+    assert_eq!(read(&other).held(), ["ami-1 disable usage-proof"]);
+}

@@ -1,0 +1,161 @@
+//! Reads what a plan lacks: the uses of what is to be taken away, and whether it could be restored.
+//!
+//! A plan is made, what it lacks is read, and it is made again, until nothing is missing. The cheap and general comes
+//! first; a source that is asked image by image is asked only about what every other guard lets pass. So an image that
+//! is held anyway costs no call.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use amiwarden_core::{
+    ActionKind, Assembled, Circumstances, CloudReader, Coverage, ImageId, Inventory, Limits, PlanRequest,
+    PolicyName, PolicySettings, Scope, Source, Timestamp, Wanted, assemble, draft_scope,
+};
+use futures::StreamExt;
+
+use super::Survey;
+use crate::executor::Clock;
+
+/// What the guards look at besides what was read of a scope.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Background {
+    pub(crate) circumstances: Circumstances,
+    /// What a person has accepted.
+    pub(crate) accepted: BTreeSet<(ImageId, ActionKind)>,
+}
+
+/// Makes plans of surveys.
+pub(crate) struct Planner<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) policies: &'a BTreeMap<PolicyName, PolicySettings>,
+    pub(crate) backgrounds: &'a BTreeMap<Scope, Background>,
+    pub(crate) concurrent_scopes: usize,
+    pub(crate) clock: Clock,
+}
+
+impl Planner<'_> {
+    /// Makes the plan, reading what it lacks. Whatever could not be read holds back what depends on it.
+    pub(crate) async fn plan<R: CloudReader>(&self, readers: &[&R], surveys: &mut [Survey]) -> Assembled {
+        introduce_neighbours(surveys);
+        // Ends: each round reads a source of a scope, or asks about an image, that was not read or asked about before.
+        loop {
+            let assembled = self.assemble(surveys);
+            if assembled.wanted.is_empty() {
+                return assembled;
+            }
+            let wanted = with_neighbours(assembled.wanted, surveys);
+            let reading = surveys.iter_mut().filter_map(|survey| {
+                let inventory = &mut survey.inventory;
+                let reader = readers.iter().find(|reader| *reader.scope() == inventory.scope)?;
+                Some((*reader, inventory, wanted.get(reader.scope())?))
+            });
+            futures::stream::iter(reading)
+                .for_each_concurrent(self.concurrent_scopes, |(reader, inventory, wanted)| {
+                    fetch(reader, inventory, wanted, self.clock)
+                })
+                .await;
+            ask_neighbours(surveys, &wanted, (self.clock)());
+        }
+    }
+
+    fn assemble(&self, surveys: &[Survey]) -> Assembled {
+        let nothing = Background::default();
+        let drafts = surveys.iter().map(|survey| {
+            let background = self.backgrounds.get(&survey.inventory.scope).unwrap_or(&nothing);
+            draft_scope(&PlanRequest {
+                inventory: &survey.inventory,
+                facts: &survey.facts,
+                decisions: &survey.decisions,
+                circumstances: &background.circumstances,
+                limits: self.limits,
+                policies: self.policies,
+                accepted: &background.accepted,
+            })
+        });
+        assemble(drafts.collect(), self.limits, self.policies)
+    }
+}
+
+/// Reads every source of usage that is read as a whole and has not been. Returns whether there was one.
+pub(crate) async fn fetch_usage<R: CloudReader>(reader: &R, inventory: &mut Inventory, now: Timestamp) {
+    let unread: Vec<Source> = unread_usage(inventory).collect();
+    fetch_sources(reader, inventory, &unread, now).await;
+}
+
+fn unread_usage(inventory: &Inventory) -> impl Iterator<Item = Source> {
+    inventory.usage.bulk().filter(|source| *inventory.coverage(*source) == Coverage::NotRead)
+}
+
+async fn fetch_sources<R: CloudReader>(
+    reader: &R,
+    inventory: &mut Inventory,
+    sources: &[Source],
+    now: Timestamp,
+) {
+    let listings = futures::future::join_all(sources.iter().map(|source| reader.uses(*source))).await;
+    for (source, listing) in sources.iter().zip(listings) {
+        inventory.add_uses(*source, listing, now);
+    }
+}
+
+async fn fetch<R: CloudReader>(reader: &R, inventory: &mut Inventory, wanted: &Wanted, clock: Clock) {
+    let now = clock();
+    let bulk: Vec<Source> =
+        wanted.usage.iter().copied().filter(|source| *source != Source::OtherAccounts).collect();
+    fetch_sources(reader, inventory, &bulk, now).await;
+    if wanted.retention_rules {
+        inventory.retention_rules = Some(reader.retention_rules().await);
+    }
+    if wanted.snapshots {
+        inventory.add_snapshots(reader.snapshots().await);
+    }
+    for (source, images) in &wanted.candidates {
+        let mut answers = reader.candidate_uses(*source, images.iter().cloned().collect(), clock()).await;
+        // A reader that forgets an image has not proven anything about it.
+        for image in images {
+            answers.entry(image.clone()).or_insert_with(|| amiwarden_core::CandidateUses {
+                uses: Vec::new(),
+                gap: Some(amiwarden_core::Gap::new("there was no answer for it")),
+                as_of: now,
+            });
+        }
+        inventory.add_candidate_uses(*source, answers);
+    }
+}
+
+fn are_neighbours(one: &Scope, other: &Scope) -> bool {
+    one.region == other.region && one.account != other.account
+}
+
+fn introduce_neighbours(surveys: &mut [Survey]) {
+    let scopes: Vec<Scope> = surveys.iter().map(|survey| survey.inventory.scope.clone()).collect();
+    for survey in surveys {
+        let own = &survey.inventory.scope;
+        survey.inventory.has_neighbours = scopes.iter().any(|scope| are_neighbours(own, scope));
+    }
+}
+
+/// Who wants to know what its neighbours use wants their usage to be read.
+fn with_neighbours(wanted: BTreeMap<Scope, Wanted>, surveys: &[Survey]) -> BTreeMap<Scope, Wanted> {
+    let mut all = wanted.clone();
+    let asking = wanted.iter().filter(|(_, wanted)| wanted.usage.contains(&Source::OtherAccounts));
+    for (scope, _) in asking {
+        for survey in surveys.iter().filter(|survey| are_neighbours(scope, &survey.inventory.scope)) {
+            let neighbour = all.entry(survey.inventory.scope.clone()).or_default();
+            neighbour.usage.extend(unread_usage(&survey.inventory));
+        }
+    }
+    all
+}
+
+fn ask_neighbours(surveys: &mut [Survey], wanted: &BTreeMap<Scope, Wanted>, now: Timestamp) {
+    for index in 0..surveys.len() {
+        let own = &surveys[index].inventory;
+        let asks = wanted.get(&own.scope).is_some_and(|wanted| wanted.usage.contains(&Source::OtherAccounts));
+        if asks {
+            let neighbours = surveys.iter().map(|survey| &survey.inventory);
+            let neighbours = neighbours.filter(|other| are_neighbours(&own.scope, &other.scope));
+            let listing = own.uses_by_neighbours(neighbours);
+            surveys[index].inventory.add_uses(Source::OtherAccounts, listing, now);
+        }
+    }
+}
