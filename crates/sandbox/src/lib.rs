@@ -18,7 +18,7 @@ mod world;
 
 pub use fleet::{
     FLEET_SCHEMA, Fleet, FleetDate, FleetError, FleetImage, FleetInstance, FleetProblem, FleetProtection,
-    FleetSnapshot, FleetTemplate, FleetTemplateVersion, ParseFleetDateError,
+    FleetRetentionRule, FleetSnapshot, FleetTemplate, FleetTemplateVersion, ParseFleetDateError,
 };
 pub use protocol::ApiError;
 pub use server::{
@@ -27,6 +27,7 @@ pub use server::{
 };
 pub use world::{
     Actor, Change, Deregistered, Effect, ImageRecord, ImageState, InstanceRecord, InstanceState,
-    LaunchPermission, LaunchTemplateRecord, ParseLaunchPermissionError, Protection, SnapshotRecord,
-    SnapshotReturnCode, TemplateVersionRecord, World,
+    LaunchPermission, LaunchTemplateRecord, ParseLaunchPermissionError, Protection, ResourceKind,
+    RetentionRuleRecord, RetentionRuleStatus, SnapshotRecord, SnapshotReturnCode, TemplateVersionRecord,
+    World,
 };

@@ -7,6 +7,7 @@
 mod date;
 mod generated;
 mod problems;
+mod retention;
 mod seed;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use crate::world::{ImageState, InstanceState, LaunchPermission, Protection, Worl
 
 pub use date::{FleetDate, ParseFleetDateError};
 pub use problems::{FleetError, FleetProblem};
+pub use retention::FleetRetentionRule;
 
 /// The version of the format that this crate reads.
 pub const FLEET_SCHEMA: u32 = 1;
@@ -54,6 +56,9 @@ pub struct Fleet {
     /// Parameter Store of the default Region: path to an image's name or id.
     #[serde(default)]
     pub ssm_parameters: BTreeMap<String, String>,
+    /// Retention rules of the Recycle Bin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recycle_bin_rules: Vec<FleetRetentionRule>,
     /// Actions that the caller is not authorised for.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub denied: BTreeSet<String>,
@@ -250,6 +255,7 @@ impl Fleet {
             instances: Vec::new(),
             launch_templates: Vec::new(),
             ssm_parameters: BTreeMap::new(),
+            recycle_bin_rules: Vec::new(),
             denied: BTreeSet::new(),
             faults: Vec::new(),
         }

@@ -1,5 +1,7 @@
 //! From a fleet to the world that it describes, or to the list of its problems.
 
+mod retention;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -34,6 +36,7 @@ pub(super) fn world(fleet: &Fleet, now: Timestamp) -> Result<World, FleetError> 
             instances: BTreeMap::new(),
             launch_templates: BTreeMap::new(),
             ssm_parameters: BTreeMap::new(),
+            retention_rules: BTreeMap::new(),
         },
     };
     seeding.head();
@@ -41,6 +44,7 @@ pub(super) fn world(fleet: &Fleet, now: Timestamp) -> Result<World, FleetError> 
     seeding.instances();
     seeding.launch_templates();
     seeding.parameters();
+    seeding.retention_rules();
     seeding.problems.into_result(seeding.world)
 }
 

@@ -9,6 +9,7 @@ mod history;
 mod lifecycle;
 mod permission;
 mod records;
+mod retention;
 mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ pub use records::{
     ImageRecord, ImageState, InstanceRecord, InstanceState, LaunchTemplateRecord, Protection, SnapshotRecord,
     TemplateVersionRecord,
 };
+pub use retention::{ResourceKind, RetentionRuleRecord, RetentionRuleStatus};
 
 /// Everything that exists in the simulated account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,9 @@ pub struct World {
     pub launch_templates: BTreeMap<String, LaunchTemplateRecord>,
     /// Parameter Store: path to image id, in the default Region.
     pub ssm_parameters: BTreeMap<String, String>,
+    /// Retention rules of the Recycle Bin by identifier, of all Regions.
+    #[serde(default)]
+    pub retention_rules: BTreeMap<String, RetentionRuleRecord>,
 }
 
 /// What remains of an image that was deregistered.

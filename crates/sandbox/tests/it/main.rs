@@ -6,5 +6,6 @@ mod client;
 mod faults;
 mod fleet_file;
 mod reads;
+mod retention;
 mod state;
 mod transitions;
