@@ -17,8 +17,10 @@ mod server;
 mod world;
 
 pub use fleet::{
-    FLEET_SCHEMA, Fleet, FleetDate, FleetError, FleetImage, FleetInstance, FleetProblem, FleetProtection,
-    FleetRetentionRule, FleetSnapshot, FleetTemplate, FleetTemplateVersion, ParseFleetDateError,
+    FLEET_SCHEMA, Fleet, FleetAutoScalingGroup, FleetDate, FleetError, FleetForeignUse, FleetImage,
+    FleetImageRecipe, FleetInstance, FleetLaunchConfiguration, FleetMixedInstances, FleetProblem,
+    FleetProtection, FleetRetentionRule, FleetSnapshot, FleetTemplate, FleetTemplateOverride,
+    FleetTemplateReference, FleetTemplateVersion, ParseFleetDateError,
 };
 pub use protocol::ApiError;
 pub use server::{
@@ -26,8 +28,10 @@ pub use server::{
     SandboxOptions, StartSandboxError,
 };
 pub use world::{
-    Actor, Change, Deregistered, Effect, ImageRecord, ImageState, InstanceRecord, InstanceState,
-    LaunchPermission, LaunchTemplateRecord, ParseLaunchPermissionError, Protection, ResourceKind,
-    RetentionRuleRecord, RetentionRuleStatus, SnapshotRecord, SnapshotReturnCode, TemplateVersionRecord,
-    World,
+    Actor, AutoScalingGroupRecord, Change, Deregistered, Effect, ForeignUse, ForeignUseKind,
+    ImageRecipeRecord, ImageRecord, ImageState, InstanceRecord, InstanceState, LaunchConfigurationRecord,
+    LaunchPermission, LaunchSource, LaunchTemplateRecord, ParseLaunchPermissionError, Protection, RecipeKind,
+    ResourceKind, RetentionRuleRecord, RetentionRuleStatus, SnapshotRecord, SnapshotReturnCode,
+    TemplateOverride, TemplateReference, TemplateVersionRecord, UsageReportRecord, UsageReportWanted,
+    UsageReports, World,
 };

@@ -9,6 +9,7 @@ mod generated;
 mod problems;
 mod retention;
 mod seed;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,10 @@ use crate::world::{ImageState, InstanceState, LaunchPermission, Protection, Worl
 pub use date::{FleetDate, ParseFleetDateError};
 pub use problems::{FleetError, FleetProblem};
 pub use retention::FleetRetentionRule;
+pub use usage::{
+    FleetAutoScalingGroup, FleetForeignUse, FleetImageRecipe, FleetLaunchConfiguration, FleetMixedInstances,
+    FleetTemplateOverride, FleetTemplateReference,
+};
 
 /// The version of the format that this crate reads.
 pub const FLEET_SCHEMA: u32 = 1;
@@ -59,6 +64,21 @@ pub struct Fleet {
     /// Retention rules of the Recycle Bin.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recycle_bin_rules: Vec<FleetRetentionRule>,
+    /// The launch configurations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub launch_configurations: Vec<FleetLaunchConfiguration>,
+    /// The Auto Scaling groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auto_scaling_groups: Vec<FleetAutoScalingGroup>,
+    /// The recipes of Image Builder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image_recipes: Vec<FleetImageRecipe>,
+    /// What other accounts do with the images, which image usage reports tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foreign_uses: Vec<FleetForeignUse>,
+    /// How many times a new image usage report is described as pending; once where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_report_pending_describes: Option<u32>,
     /// Actions that the caller is not authorised for.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub denied: BTreeSet<String>,
@@ -256,6 +276,11 @@ impl Fleet {
             launch_templates: Vec::new(),
             ssm_parameters: BTreeMap::new(),
             recycle_bin_rules: Vec::new(),
+            launch_configurations: Vec::new(),
+            auto_scaling_groups: Vec::new(),
+            image_recipes: Vec::new(),
+            foreign_uses: Vec::new(),
+            usage_report_pending_describes: None,
             denied: BTreeSet::new(),
             faults: Vec::new(),
         }

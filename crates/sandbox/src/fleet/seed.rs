@@ -1,6 +1,7 @@
 //! From a fleet to the world that it describes, or to the list of its problems.
 
 mod retention;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use super::problems::Problems;
 use super::{FLEET_SCHEMA, Fleet, FleetError, FleetImage, FleetSnapshot};
 use crate::world::{
     ImageRecord, ImageState, InstanceRecord, LaunchTemplateRecord, SnapshotRecord, TemplateVersionRecord,
-    World, is_account, is_resource_id,
+    UsageReports, World, is_account, is_resource_id,
 };
 
 /// The size of a snapshot whose first mention does not say it.
@@ -37,6 +38,11 @@ pub(super) fn world(fleet: &Fleet, now: Timestamp) -> Result<World, FleetError> 
             launch_templates: BTreeMap::new(),
             ssm_parameters: BTreeMap::new(),
             retention_rules: BTreeMap::new(),
+            auto_scaling_groups: BTreeMap::new(),
+            launch_configurations: BTreeMap::new(),
+            image_recipes: Vec::new(),
+            foreign_uses: Vec::new(),
+            usage_reports: UsageReports::default(),
         },
     };
     seeding.head();
@@ -45,6 +51,13 @@ pub(super) fn world(fleet: &Fleet, now: Timestamp) -> Result<World, FleetError> 
     seeding.launch_templates();
     seeding.parameters();
     seeding.retention_rules();
+    seeding.launch_configurations();
+    seeding.auto_scaling_groups();
+    seeding.image_recipes();
+    seeding.foreign_uses();
+    if let Some(describes) = fleet.usage_report_pending_describes {
+        seeding.world.usage_reports.pending_describes = describes;
+    }
     seeding.problems.into_result(seeding.world)
 }
 
