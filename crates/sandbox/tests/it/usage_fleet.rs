@@ -1,6 +1,6 @@
 //! Fleet files with Auto Scaling, recipes and other accounts' uses.
 
-use amiwarden_sandbox::{Fleet, FleetError};
+use amiwarden_sandbox::{Fleet, FleetError, World};
 
 #[test]
 fn what_contradicts_itself_is_named_with_its_path() {
@@ -71,4 +71,21 @@ fn members_survive_being_written_and_read() {
     let world = fleet.to_world("2026-11-20T10:00:00Z".parse().unwrap()).unwrap();
     assert_eq!(world.usage_reports.pending_describes, 3);
     assert!(world.launch_configurations.contains_key("eu-west-1/a"));
+}
+
+#[test]
+fn a_world_that_was_kept_before_these_members_existed_is_read() {
+    let world = Fleet::empty("111122223333", "us-east-1").to_world(jiff::Timestamp::UNIX_EPOCH).unwrap();
+    let mut kept = serde_json::to_value(&world).unwrap();
+    for member in [
+        "retention_rules",
+        "auto_scaling_groups",
+        "launch_configurations",
+        "image_recipes",
+        "foreign_uses",
+        "usage_reports",
+    ] {
+        assert!(kept.as_object_mut().unwrap().remove(member).is_some(), "{member}");
+    }
+    assert_eq!(serde_json::from_value::<World>(kept).unwrap(), world);
 }
