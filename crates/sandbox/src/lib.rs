@@ -1,14 +1,17 @@
-//! A simulated EC2 endpoint: HTTP, the EC2 query protocol, and programmable faults.
+//! A simulated EC2 endpoint, with what images need of its neighbours: HTTP, the protocols, and
+//! programmable faults.
 //!
 //! [`Sandbox::start`] opens a loopback port that any AWS client can be pointed at. Behind it is a
 //! [`World`] seeded from a [`Fleet`] file: images with their states, permissions, tags, snapshots,
-//! protection and deprecation, and the instances and launch templates that use them. People rehearse
-//! policies on it, and tests check against it what is sent over the wire.
+//! protection and deprecation, and the instances, launch templates, Auto Scaling groups, parameters,
+//! recipes and other accounts that use them. The same port serves EC2, STS, Auto Scaling, Systems Manager
+//! and the Recycle Bin; the signature of a request says which. People rehearse policies on it, and tests
+//! check against it what is sent over the wire.
 //!
 //! It models what AWS documents about these calls and nothing more. Deliberately absent: checking of
-//! signatures, more than one account, creating images, the Recycle Bin, Auto Scaling, and every part
-//! of EC2 that has nothing to do with images. It shares no code with the program that it is there to
-//! check, and depends on no AWS crate.
+//! signatures, more than one account, creating images, changing anything through other services than
+//! EC2, and every part of a service that has nothing to do with images. It shares no code with the
+//! program that it is there to check, and depends on no AWS crate.
 
 mod actions;
 mod fleet;
@@ -17,8 +20,10 @@ mod server;
 mod world;
 
 pub use fleet::{
-    FLEET_SCHEMA, Fleet, FleetDate, FleetError, FleetImage, FleetInstance, FleetProblem, FleetProtection,
-    FleetSnapshot, FleetTemplate, FleetTemplateVersion, ParseFleetDateError,
+    FLEET_SCHEMA, Fleet, FleetAutoScalingGroup, FleetDate, FleetError, FleetForeignUse, FleetImage,
+    FleetImageRecipe, FleetInstance, FleetLaunchConfiguration, FleetMixedInstances, FleetProblem,
+    FleetProtection, FleetRetentionRule, FleetSnapshot, FleetTemplate, FleetTemplateOverride,
+    FleetTemplateReference, FleetTemplateVersion, ParseFleetDateError,
 };
 pub use protocol::ApiError;
 pub use server::{
@@ -26,7 +31,10 @@ pub use server::{
     SandboxOptions, StartSandboxError,
 };
 pub use world::{
-    Actor, Change, Deregistered, Effect, ImageRecord, ImageState, InstanceRecord, InstanceState,
-    LaunchPermission, LaunchTemplateRecord, ParseLaunchPermissionError, Protection, SnapshotRecord,
-    SnapshotReturnCode, TemplateVersionRecord, World,
+    Actor, AutoScalingGroupRecord, Change, Deregistered, Effect, ForeignUse, ForeignUseKind,
+    ImageRecipeRecord, ImageRecord, ImageState, InstanceRecord, InstanceState, LaunchConfigurationRecord,
+    LaunchPermission, LaunchSource, LaunchTemplateRecord, ParseLaunchPermissionError, Protection, RecipeKind,
+    ResourceKind, RetentionRuleRecord, RetentionRuleStatus, SnapshotRecord, SnapshotReturnCode,
+    TemplateOverride, TemplateReference, TemplateVersionRecord, UsageReportRecord, UsageReportWanted,
+    UsageReports, World,
 };

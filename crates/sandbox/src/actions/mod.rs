@@ -1,16 +1,21 @@
-//! The actions: from parameters to typed calls, and from answers to XML.
+//! The actions: from parameters to typed calls, and from answers to XML or JSON.
 //!
 //! A call is parsed completely before permissions, `DryRun` or the world are looked at, so a malformed
 //! request fails alike with and without `DryRun`.
 
+mod auto_scaling;
 mod changes;
 mod image_attribute;
+mod image_references;
 mod images;
 mod instances;
 mod launch_templates;
 mod page;
+mod parameter_store;
 mod regions;
+mod retention_rules;
 mod snapshots;
+mod usage_reports;
 
 use jiff::Timestamp;
 
@@ -18,6 +23,7 @@ use crate::protocol::{ApiError, Parameters, Service, Xml};
 use crate::world::{Change, Effect, World};
 
 pub(crate) use page::ListingTwist;
+pub(crate) use usage_reports::{ReportCall, created_xml, deleted_xml};
 
 /// One parsed request.
 #[derive(Debug)]
@@ -26,9 +32,11 @@ pub(crate) enum Call {
     Identity,
     Read(Read),
     Change(Change),
+    /// What concerns image usage reports, which are no part of an image.
+    Report(ReportCall),
 }
 
-/// One parsed Describe request.
+/// One parsed request that only reads.
 #[derive(Debug)]
 pub(crate) enum Read {
     Images(images::ImagesQuery),
@@ -38,6 +46,11 @@ pub(crate) enum Read {
     LaunchTemplates(launch_templates::TemplatesQuery),
     TemplateVersions(launch_templates::VersionsQuery),
     Regions(regions::RegionsQuery),
+    ImageReferences(image_references::ReferencesQuery),
+    UsageReportEntries(usage_reports::EntriesQuery),
+    AutoScaling(auto_scaling::AutoScalingQuery),
+    Parameters(parameter_store::ParameterQuery),
+    RetentionRules(retention_rules::RuleQuery),
 }
 
 /// What an answer depends on besides the world and the query.
@@ -53,14 +66,31 @@ pub(crate) struct Context<'a> {
 
 /// Parses a request.
 pub(crate) fn parse(service: Service, action: &str, parameters: &Parameters) -> Result<Call, ApiError> {
-    if service == Service::Sts {
-        return match action {
-            "GetCallerIdentity" => Ok(Call::Identity),
-            _ => Err(unknown_action(action)),
-        };
+    match service {
+        Service::Ec2 => parse_ec2(action, parameters),
+        Service::Sts if action == "GetCallerIdentity" => Ok(Call::Identity),
+        Service::Sts => Err(unknown_action(action)),
+        Service::AutoScaling => {
+            let query = auto_scaling::AutoScalingQuery::parse(action, parameters)?;
+            Ok(Call::Read(Read::AutoScaling(query)))
+        }
+        Service::Ssm => {
+            let query = parameter_store::ParameterQuery::parse(action, parameters)?;
+            Ok(Call::Read(Read::Parameters(query)))
+        }
+        Service::RecycleBin => {
+            let query = retention_rules::RuleQuery::parse(action, parameters)?;
+            Ok(Call::Read(Read::RetentionRules(query)))
+        }
     }
+}
+
+fn parse_ec2(action: &str, parameters: &Parameters) -> Result<Call, ApiError> {
     if let Some(change) = changes::parse(action, parameters)? {
         return Ok(Call::Change(change));
+    }
+    if let Some(call) = ReportCall::parse(action, parameters)? {
+        return Ok(Call::Report(call));
     }
     let read = match action {
         "DescribeImages" => Read::Images(images::ImagesQuery::parse(parameters)?),
@@ -74,6 +104,12 @@ pub(crate) fn parse(service: Service, action: &str, parameters: &Parameters) -> 
             Read::TemplateVersions(launch_templates::VersionsQuery::parse(parameters)?)
         }
         "DescribeRegions" => Read::Regions(regions::RegionsQuery::parse(parameters)?),
+        "DescribeImageReferences" => {
+            Read::ImageReferences(image_references::ReferencesQuery::parse(parameters)?)
+        }
+        "DescribeImageUsageReportEntries" => {
+            Read::UsageReportEntries(usage_reports::EntriesQuery::parse(parameters)?)
+        }
         _ => return Err(unknown_action(action)),
     };
     Ok(Call::Read(read))
@@ -90,6 +126,11 @@ impl Read {
             Self::LaunchTemplates(query) => query.answer(world, context),
             Self::TemplateVersions(query) => query.answer(world, context),
             Self::Regions(query) => Ok(query.answer(world, context)),
+            Self::ImageReferences(query) => query.answer(world, context),
+            Self::UsageReportEntries(query) => query.answer(world, context),
+            Self::AutoScaling(query) => query.answer(world, context),
+            Self::Parameters(query) => query.answer(world, context),
+            Self::RetentionRules(query) => query.answer(world, context),
         }
     }
 
@@ -102,7 +143,12 @@ impl Read {
             | Self::ImageAttribute(_)
             | Self::LaunchTemplates(_)
             | Self::TemplateVersions(_)
-            | Self::Regions(_) => false,
+            | Self::Regions(_)
+            | Self::ImageReferences(_)
+            | Self::UsageReportEntries(_)
+            | Self::AutoScaling(_)
+            | Self::Parameters(_)
+            | Self::RetentionRules(_) => false,
         }
     }
 }
@@ -130,7 +176,12 @@ pub(crate) fn identity_xml(account: &str, access_key: &str, request_id: &str) ->
     xml.finish()
 }
 
-/// A success: the root is exactly `<ActionResponse>`.
+/// The ARN of a parameter; names that begin with a slash bring their own.
+fn parameter_arn(region: &str, account: &str, name: &str) -> String {
+    format!("arn:aws:ssm:{region}:{account}:parameter/{}", name.strip_prefix('/').unwrap_or(name))
+}
+
+/// A success of EC2: the root is exactly `<ActionResponse>`.
 fn response(context: &Context<'_>, write: impl FnOnce(&mut Xml)) -> String {
     let mut xml = Xml::document();
     xml.element_with(

@@ -1,5 +1,9 @@
 //! Pagination with opaque tokens, and the ways in which a listing can lie.
 
+use std::ops::RangeInclusive;
+
+use serde_json::{Value, json};
+
 use super::Context;
 use crate::protocol::{ApiError, Parameters, Xml};
 
@@ -33,21 +37,22 @@ pub(crate) struct Page<T> {
 impl PageRequest {
     /// Reads `MaxResults`, which must lie between `least` and `most`, and `NextToken`.
     pub(crate) fn parse(parameters: &Parameters, least: u64, most: u64) -> Result<Self, ApiError> {
-        let items_max = match parameters.number("MaxResults")? {
-            Some(wanted) if (least..=most).contains(&wanted) => usize::try_from(wanted).ok(),
-            Some(wanted) => {
-                return Err(ApiError::invalid_value(
-                    "MaxResults",
-                    &wanted.to_string(),
-                    &format!("Expecting a value between {least} and {most}."),
-                ));
-            }
-            None => None,
-        };
         Ok(Self {
-            items_max,
-            token: parameters.text("NextToken").filter(|token| !token.is_empty()).map(str::to_owned),
+            items_max: read_size(parameters, "MaxResults", &(least..=most))?,
+            token: read_next_token(parameters),
         })
+    }
+
+    /// As [`Self::parse`], for services that always answer in pages: the size has a name of its own, and a
+    /// default.
+    pub(crate) fn parse_sized(
+        parameters: &Parameters,
+        name: &str,
+        range: RangeInclusive<u64>,
+        default: usize,
+    ) -> Result<Self, ApiError> {
+        let items_max = read_size(parameters, name, &range)?.unwrap_or(default);
+        Ok(Self { items_max: Some(items_max), token: read_next_token(parameters) })
     }
 
     pub(crate) fn is_paginated(&self) -> bool {
@@ -100,8 +105,42 @@ impl PageRequest {
 impl<T> Page<T> {
     /// Writes `nextToken`, where there is one.
     pub(crate) fn write_token(&self, xml: &mut Xml) {
-        xml.optional("nextToken", self.next_token.as_deref());
+        self.write_token_as(xml, "nextToken");
     }
+
+    /// As [`Self::write_token`], in another spelling.
+    pub(crate) fn write_token_as(&self, xml: &mut Xml, name: &str) {
+        xml.optional(name, self.next_token.as_deref());
+    }
+
+    /// Adds `NextToken` to a JSON object, where there is one.
+    pub(crate) fn add_token(&self, body: &mut Value) {
+        if let Some(token) = &self.next_token {
+            body["NextToken"] = json!(token);
+        }
+    }
+}
+
+fn read_size(
+    parameters: &Parameters,
+    name: &str,
+    range: &RangeInclusive<u64>,
+) -> Result<Option<usize>, ApiError> {
+    let Some(wanted) = parameters.number(name)? else {
+        return Ok(None);
+    };
+    let size = usize::try_from(wanted).ok().filter(|_| range.contains(&wanted));
+    size.map(Some).ok_or_else(|| {
+        ApiError::invalid_value(
+            name,
+            &wanted.to_string(),
+            &format!("Expecting a value between {} and {}.", range.start(), range.end()),
+        )
+    })
+}
+
+fn read_next_token(parameters: &Parameters) -> Option<String> {
+    parameters.text("NextToken").filter(|token| !token.is_empty()).map(str::to_owned)
 }
 
 /// Hexadecimal, so that nobody is tempted to read it, and bound to the action and Region.

@@ -7,7 +7,9 @@
 mod date;
 mod generated;
 mod problems;
+mod retention;
 mod seed;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +21,11 @@ use crate::world::{ImageState, InstanceState, LaunchPermission, Protection, Worl
 
 pub use date::{FleetDate, ParseFleetDateError};
 pub use problems::{FleetError, FleetProblem};
+pub use retention::FleetRetentionRule;
+pub use usage::{
+    FleetAutoScalingGroup, FleetForeignUse, FleetImageRecipe, FleetLaunchConfiguration, FleetMixedInstances,
+    FleetTemplateOverride, FleetTemplateReference,
+};
 
 /// The version of the format that this crate reads.
 pub const FLEET_SCHEMA: u32 = 1;
@@ -54,6 +61,24 @@ pub struct Fleet {
     /// Parameter Store of the default Region: path to an image's name or id.
     #[serde(default)]
     pub ssm_parameters: BTreeMap<String, String>,
+    /// Retention rules of the Recycle Bin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recycle_bin_rules: Vec<FleetRetentionRule>,
+    /// The launch configurations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub launch_configurations: Vec<FleetLaunchConfiguration>,
+    /// The Auto Scaling groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auto_scaling_groups: Vec<FleetAutoScalingGroup>,
+    /// The recipes of Image Builder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image_recipes: Vec<FleetImageRecipe>,
+    /// What other accounts do with the images, which image usage reports tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foreign_uses: Vec<FleetForeignUse>,
+    /// How many times a new image usage report is described as pending; once where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_report_pending_describes: Option<u32>,
     /// Actions that the caller is not authorised for.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub denied: BTreeSet<String>,
@@ -250,6 +275,12 @@ impl Fleet {
             instances: Vec::new(),
             launch_templates: Vec::new(),
             ssm_parameters: BTreeMap::new(),
+            recycle_bin_rules: Vec::new(),
+            launch_configurations: Vec::new(),
+            auto_scaling_groups: Vec::new(),
+            image_recipes: Vec::new(),
+            foreign_uses: Vec::new(),
+            usage_report_pending_describes: None,
             denied: BTreeSet::new(),
             faults: Vec::new(),
         }

@@ -1,5 +1,8 @@
 //! From a fleet to the world that it describes, or to the list of its problems.
 
+mod retention;
+mod usage;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -8,7 +11,7 @@ use super::problems::Problems;
 use super::{FLEET_SCHEMA, Fleet, FleetError, FleetImage, FleetSnapshot};
 use crate::world::{
     ImageRecord, ImageState, InstanceRecord, LaunchTemplateRecord, SnapshotRecord, TemplateVersionRecord,
-    World, is_account, is_resource_id,
+    UsageReports, World, is_account, is_resource_id,
 };
 
 /// The size of a snapshot whose first mention does not say it.
@@ -34,6 +37,12 @@ pub(super) fn world(fleet: &Fleet, now: Timestamp) -> Result<World, FleetError> 
             instances: BTreeMap::new(),
             launch_templates: BTreeMap::new(),
             ssm_parameters: BTreeMap::new(),
+            retention_rules: BTreeMap::new(),
+            auto_scaling_groups: BTreeMap::new(),
+            launch_configurations: BTreeMap::new(),
+            image_recipes: Vec::new(),
+            foreign_uses: Vec::new(),
+            usage_reports: UsageReports::default(),
         },
     };
     seeding.head();
@@ -41,6 +50,14 @@ pub(super) fn world(fleet: &Fleet, now: Timestamp) -> Result<World, FleetError> 
     seeding.instances();
     seeding.launch_templates();
     seeding.parameters();
+    seeding.retention_rules();
+    seeding.launch_configurations();
+    seeding.auto_scaling_groups();
+    seeding.image_recipes();
+    seeding.foreign_uses();
+    if let Some(describes) = fleet.usage_report_pending_describes {
+        seeding.world.usage_reports.pending_describes = describes;
+    }
     seeding.problems.into_result(seeding.world)
 }
 

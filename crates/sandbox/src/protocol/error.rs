@@ -1,6 +1,8 @@
-//! Error replies: codes, HTTP statuses and the two XML forms in which AWS sends them.
+//! Error replies: codes, HTTP statuses and the XML and JSON forms in which AWS sends them.
 
 use std::fmt;
+
+use serde_json::json;
 
 use super::{Service, Xml};
 
@@ -44,11 +46,14 @@ impl ApiError {
     }
 
     /// The caller lacks the IAM permission for an action.
-    pub(crate) fn denied(action: &str) -> Self {
+    pub(crate) fn denied(service: Service, action: &str) -> Self {
         Self::with_status(
             403,
             "UnauthorizedOperation",
-            format!("You are not authorized to perform this operation. The sandbox denies ec2:{action}."),
+            format!(
+                "You are not authorized to perform this operation. The sandbox denies {}:{action}.",
+                service.name()
+            ),
         )
     }
 
@@ -74,10 +79,19 @@ impl ApiError {
     }
 
     /// The body of the reply.
-    pub(crate) fn to_xml(&self, service: Service, request_id: &str) -> String {
-        let mut xml = Xml::document();
+    pub(crate) fn to_body(&self, service: Service, request_id: &str) -> String {
         match service {
-            Service::Ec2 => xml.element("Response", |xml| {
+            Service::Ec2 | Service::Sts | Service::AutoScaling => self.to_xml(service, request_id),
+            Service::Ssm => json!({ "__type": self.code, "message": self.message }).to_string(),
+            // REST-JSON tells the code in the header `x-amzn-errortype`.
+            Service::RecycleBin => json!({ "Message": self.message }).to_string(),
+        }
+    }
+
+    fn to_xml(&self, service: Service, request_id: &str) -> String {
+        let mut xml = Xml::document();
+        if service == Service::Ec2 {
+            xml.element("Response", |xml| {
                 xml.element("Errors", |xml| {
                     xml.element("Error", |xml| {
                         xml.text("Code", &self.code);
@@ -85,15 +99,16 @@ impl ApiError {
                     });
                 });
                 xml.text("RequestID", request_id);
-            }),
-            Service::Sts => xml.element("ErrorResponse", |xml| {
+            });
+        } else {
+            xml.element("ErrorResponse", |xml| {
                 xml.element("Error", |xml| {
                     xml.text("Type", if self.status < 500 { "Sender" } else { "Receiver" });
                     xml.text("Code", &self.code);
                     xml.text("Message", &self.message);
                 });
                 xml.text("RequestId", request_id);
-            }),
+            });
         }
         xml.finish()
     }

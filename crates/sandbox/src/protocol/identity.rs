@@ -7,6 +7,44 @@ use super::ApiError;
 pub(crate) enum Service {
     Ec2,
     Sts,
+    AutoScaling,
+    /// Systems Manager, of which Parameter Store is a part.
+    Ssm,
+    RecycleBin,
+}
+
+impl Service {
+    /// The service by the name that signatures and IAM policies use.
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "ec2" => Some(Self::Ec2),
+            "sts" => Some(Self::Sts),
+            "autoscaling" => Some(Self::AutoScaling),
+            "ssm" => Some(Self::Ssm),
+            "rbin" => Some(Self::RecycleBin),
+            _ => None,
+        }
+    }
+
+    /// The name that signatures and IAM policies use.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::Sts => "sts",
+            Self::AutoScaling => "autoscaling",
+            Self::Ssm => "ssm",
+            Self::RecycleBin => "rbin",
+        }
+    }
+
+    /// The type of its replies' bodies.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Ec2 | Self::Sts | Self::AutoScaling => "text/xml;charset=UTF-8",
+            Self::Ssm => "application/x-amz-json-1.1",
+            Self::RecycleBin => "application/json",
+        }
+    }
 }
 
 /// The caller of one request.
@@ -42,11 +80,7 @@ impl Caller {
         // Access keys never hold a slash, so five parts from the left are unambiguous.
         let mut parts = scope.split('/');
         let (access_key, _date, region) = (parts.next()?, parts.next()?, parts.next()?);
-        let service = match parts.next()? {
-            "ec2" => Service::Ec2,
-            "sts" => Service::Sts,
-            _ => return None,
-        };
+        let service = Service::named(parts.next()?)?;
         (parts.next() == Some("aws4_request") && !access_key.is_empty() && !region.is_empty()).then(|| Self {
             access_key: access_key.to_owned(),
             region: region.to_owned(),
@@ -73,6 +107,15 @@ mod tests {
         assert_eq!(caller.region, "eu-west-1");
         assert_eq!(caller.access_key, "AKID");
         assert_eq!(caller.service, Service::Sts);
+    }
+
+    #[test]
+    fn services_are_known_by_their_signing_names() {
+        use Service::{AutoScaling, Ec2, RecycleBin, Ssm, Sts};
+        for service in [Ec2, Sts, AutoScaling, Ssm, RecycleBin] {
+            assert_eq!(Service::named(service.name()), Some(service));
+        }
+        assert_eq!(Service::named("s3"), None);
     }
 
     #[test]

@@ -28,10 +28,24 @@ impl Filter {
     }
 }
 
+impl From<BTreeMap<String, String>> for Parameters {
+    fn from(values: BTreeMap<String, String>) -> Self {
+        Self { values }
+    }
+}
+
 impl Parameters {
     /// Parses an `application/x-www-form-urlencoded` body or a query string.
     pub(crate) fn parse(form: &[u8]) -> Self {
         Self { values: form_urlencoded::parse(form).into_owned().collect() }
+    }
+
+    /// As [`Self::parse`], for AWS query, whose lists are `Names.member.1` where EC2's are `Names.1`.
+    pub(crate) fn parse_members(form: &[u8]) -> Self {
+        let pairs = form_urlencoded::parse(form);
+        Self {
+            values: pairs.map(|(key, value)| (key.replace(".member.", "."), value.into_owned())).collect(),
+        }
     }
 
     pub(crate) fn all(&self) -> &BTreeMap<String, String> {

@@ -1,4 +1,4 @@
-//! A small XML writer: elements and escaped text, which is all that the query protocol uses.
+//! A small XML writer: elements and escaped text, which is all that the query protocols use.
 
 /// XML under construction.
 #[derive(Debug)]
@@ -49,16 +49,36 @@ impl Xml {
         self.text(name, if value { "true" } else { "false" });
     }
 
-    /// A list: the wrapping element and one `<item>` per entry.
+    /// A list of EC2: the wrapping element and one `<item>` per entry.
     pub(crate) fn list<T>(
         &mut self,
         name: &str,
+        entries: impl IntoIterator<Item = T>,
+        write: impl FnMut(&mut Self, T),
+    ) {
+        self.entries(name, "item", entries, write);
+    }
+
+    /// A list of AWS query: the wrapping element and one `<member>` per entry.
+    pub(crate) fn members<T>(
+        &mut self,
+        name: &str,
+        entries: impl IntoIterator<Item = T>,
+        write: impl FnMut(&mut Self, T),
+    ) {
+        self.entries(name, "member", entries, write);
+    }
+
+    fn entries<T>(
+        &mut self,
+        name: &str,
+        entry_name: &str,
         entries: impl IntoIterator<Item = T>,
         mut write: impl FnMut(&mut Self, T),
     ) {
         self.element(name, |xml| {
             for entry in entries {
-                xml.element("item", |xml| write(xml, entry));
+                xml.element(entry_name, |xml| write(xml, entry));
             }
         });
     }
@@ -76,6 +96,11 @@ impl Xml {
     /// The finished document.
     pub(crate) fn finish(self) -> String {
         self.text
+    }
+
+    /// Text by itself, such as an entry of a list of texts.
+    pub(crate) fn push_text(&mut self, value: &str) {
+        self.push_escaped(value);
     }
 
     fn push_escaped(&mut self, value: &str) {

@@ -1,7 +1,7 @@
 //! Token buckets: EC2's throttling (Developer Guide: ec2-api-throttling).
 //!
 //! There is one bucket per Region and API, for the one account. The sizes are those that AWS documents
-//! as defaults.
+//! as defaults. Of the other services AWS documents no sizes; they throttle only by faults.
 
 use std::collections::BTreeMap;
 

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::cloud::Cloud;
 use super::exchange::{self, Message, Reply};
+use crate::protocol::{HttpRequest, Service};
 
 /// The longest request body. Requests of EC2 that name a thousand images stay far below.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -91,10 +92,16 @@ async fn respond(
         return Ok(refusal(StatusCode::PAYLOAD_TOO_LARGE));
     };
     let body = body.to_bytes();
-    // The query protocol may also carry its parameters in the URL.
-    let form = if body.is_empty() { head.uri.query().unwrap_or("").as_bytes() } else { &body };
-    let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match exchange::answer(cloud, authorization, form).await {
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let request = HttpRequest {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query(),
+        authorization: header(AUTHORIZATION.as_str()),
+        target: header("x-amz-target"),
+        body: &body,
+    };
+    match exchange::answer(cloud, &request).await {
         Reply::Whole(message) => Ok(response(message, ReplyBody::whole)),
         Reply::Truncated(message) => Ok(response(message, |content| ReplyBody::first_half(&content))),
         Reply::Reset(wait) => {
@@ -114,10 +121,16 @@ fn response(message: Message, body: impl FnOnce(Bytes) -> ReplyBody) -> Response
     *response.status_mut() =
         StatusCode::from_u16(message.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml;charset=UTF-8"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(message.service.content_type()));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     if let Ok(id) = HeaderValue::from_str(&message.request_id) {
         headers.insert("x-amzn-requestid", id);
+    }
+    // REST-JSON names the error here and nowhere else.
+    if message.service == Service::RecycleBin
+        && let Some(Ok(code)) = message.error_code.as_deref().map(HeaderValue::from_str)
+    {
+        headers.insert("x-amzn-errortype", code);
     }
     response
 }

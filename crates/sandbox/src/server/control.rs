@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::buckets::Buckets;
 use super::faults::{ArmedFault, FaultKind, Seen};
 use super::requests::RequestRecord;
-use crate::protocol::ApiError;
+use crate::protocol::{ApiError, Service};
 
 /// How far the denial of an action goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +59,8 @@ impl Control {
     pub(super) fn admit(&mut self, seen: &Seen<'_>, region: &str, heavy: bool, now: Instant) -> Admission {
         let met: Vec<FaultKind> = self.faults.iter_mut().filter_map(|armed| armed.meet(seen)).collect();
         let fault = met.first().copied();
-        let throttled =
-            self.buckets.as_mut().is_some_and(|buckets| !buckets.take(region, seen.action, heavy, now));
+        let empty = |buckets: &mut Buckets| !buckets.take(region, seen.action, heavy, now);
+        let throttled = seen.service == Service::Ec2 && self.buckets.as_mut().is_some_and(empty);
         let denied = match self.denials.get(seen.action) {
             Some(Denial::Always) => true,
             Some(Denial::RealOnly) => !seen.dry_run,
@@ -69,9 +69,9 @@ impl Control {
         let refusal = match fault {
             Some(FaultKind::Throttle) => Some(ApiError::throttled()),
             Some(FaultKind::ServerErrorBefore) => Some(ApiError::internal()),
-            Some(FaultKind::Denied) => Some(ApiError::denied(seen.action)),
+            Some(FaultKind::Denied) => Some(ApiError::denied(seen.service, seen.action)),
             _ if throttled => Some(ApiError::throttled()),
-            _ if denied => Some(ApiError::denied(seen.action)),
+            _ if denied => Some(ApiError::denied(seen.service, seen.action)),
             _ => None,
         };
         Admission { fault, refusal, may_delete_snapshots: !self.denials.contains_key("DeleteSnapshot") }

@@ -1,5 +1,7 @@
 //! One request: from its bytes to its reply.
 
+mod reports;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,8 +10,8 @@ use super::cloud::Cloud;
 use super::control::Admission;
 use super::faults::{FaultKind, Seen};
 use super::requests::RequestRecord;
-use crate::actions::{self, Call, Context};
-use crate::protocol::{ApiError, Caller, Parameters, Service};
+use crate::actions::{self, Call, Context, ReportCall};
+use crate::protocol::{ApiError, Caller, Envelope, HttpRequest, Parameters, Service};
 use crate::world::{Actor, Change, Effect, History};
 
 /// What the connection is to do.
@@ -28,6 +30,8 @@ pub(super) enum Reply {
 pub(super) struct Message {
     pub(super) status: u16,
     pub(super) request_id: String,
+    pub(super) service: Service,
+    pub(super) error_code: Option<String>,
     pub(super) body: String,
 }
 
@@ -44,37 +48,43 @@ struct Understood {
 struct Done {
     body: Result<String, ApiError>,
     applied: bool,
+    reports_changed: bool,
 }
 
 /// Answers one request, records it, and applies whatever fault it meets.
-pub(super) async fn answer(cloud: &Cloud, authorization: Option<&str>, form: &[u8]) -> Reply {
-    let parameters = Parameters::parse(form);
-    let action = parameters.text("Action").unwrap_or("").to_owned();
+pub(super) async fn answer(cloud: &Cloud, request: &HttpRequest<'_>) -> Reply {
+    let caller = Caller::from_authorization(request.authorization);
+    let service = caller.as_ref().map_or(Service::Ec2, |caller| caller.service);
+    let Envelope { action, parameters, problem } = Envelope::open(service, request);
     let sequence = cloud.control().next_sequence();
     let mut record = RequestRecord {
         sequence,
         request_id: request_id(cloud, sequence),
-        dry_run: parameters.text("DryRun") == Some("true"),
+        service: caller.as_ref().map_or("", |caller| caller.service.name()),
+        dry_run: service == Service::Ec2 && parameters.text("DryRun") == Some("true"),
         region: String::new(),
         image_ids: image_ids(&parameters),
         parameters: parameters.all().clone(),
         status: None,
         error_code: None,
         applied: false,
+        reports_changed: false,
         fault: None,
         action,
     };
-    let caller = Caller::from_authorization(authorization);
-    let service = caller.as_ref().map_or(Service::Ec2, |caller| caller.service);
     if let Ok(caller) = &caller {
         record.region.clone_from(&caller.region);
     }
-    let understood = caller.and_then(|caller| understand(cloud, caller, &record, &parameters));
+    let understood = caller.and_then(|caller| match problem {
+        Some(problem) => Err(problem),
+        None => understand(cloud, caller, &record, &parameters),
+    });
     let (done, fault) = match understood {
         Ok(understood) => carry_out(cloud, &understood, &record, &parameters).await,
         Err(error) => (Done::refused(error), None),
     };
     record.applied = done.applied;
+    record.reports_changed = done.reports_changed;
     record.fault = fault.map(fault_name);
     finish(cloud, record, done, fault, service)
 }
@@ -87,24 +97,15 @@ fn understand(
 ) -> Result<Understood, ApiError> {
     // The endpoints of a Region, its STS included, know callers only where the Region is enabled for them.
     if !cloud.read().world.regions.contains(&caller.region) {
-        return Err(match caller.service {
-            Service::Ec2 => ApiError::with_status(
-                401,
-                "AuthFailure",
-                "AWS was not able to validate the provided access credentials",
-            ),
-            Service::Sts => ApiError::with_status(
-                403,
-                "InvalidClientTokenId",
-                "The security token included in the request is invalid",
-            ),
-        });
+        let message = "AWS was not able to validate the provided access credentials";
+        return Err(ApiError::with_status(401, "AuthFailure", message));
     }
-    Ok(Understood {
-        dry_run: parameters.flag("DryRun")?,
-        call: actions::parse(caller.service, &record.action, parameters)?,
-        caller,
-    })
+    let dry_run = parameters.flag("DryRun")?;
+    if dry_run && caller.service != Service::Ec2 {
+        let message = "The parameter DryRun is not recognized: only EC2 rehearses";
+        return Err(ApiError::bad_request("UnknownParameter", message));
+    }
+    Ok(Understood { dry_run, call: actions::parse(caller.service, &record.action, parameters)?, caller })
 }
 
 async fn carry_out(
@@ -114,11 +115,12 @@ async fn carry_out(
     parameters: &Parameters,
 ) -> (Done, Option<FaultKind>) {
     let (is_change, heavy) = match &request.call {
-        Call::Change(_) => (true, false),
+        Call::Change(_) | Call::Report(ReportCall::Create(_) | ReportCall::Delete { .. }) => (true, false),
         Call::Read(read) => (false, read.is_heavy()),
-        Call::Identity => (false, false),
+        Call::Identity | Call::Report(ReportCall::Describe(_)) => (false, false),
     };
     let seen = Seen {
+        service: request.caller.service,
         action: &record.action,
         image_ids: &record.image_ids,
         is_change,
@@ -154,6 +156,7 @@ async fn carry_out(
         }
         Call::Read(read) => Done::answered(read_world(cloud, read, &context, fault)),
         Call::Change(change) => change_world(cloud, change, &context, &admission).await,
+        Call::Report(call) => reports::answer(cloud, call, &context).await,
     };
     (done, fault)
 }
@@ -184,12 +187,16 @@ async fn change_world(cloud: &Cloud, change: &Change, context: &Context<'_>, adm
         Ok(effect) => effect,
         Err(error) => return Done::refused(error),
     };
-    if let Err(error) = cloud.save().await {
-        // The change has happened in memory, but a promise of the state file cannot be kept.
+    let body = save(cloud).await.map(|()| actions::effect_xml(&effect, context));
+    Done { applied: true, ..Done::answered(body) }
+}
+
+/// Keeps a change that has happened in memory. Where that fails, a promise of the state file is broken.
+async fn save(cloud: &Cloud) -> Result<(), ApiError> {
+    cloud.save().await.map_err(|error| {
         tracing::error!(%error, "the sandbox's state could not be written");
-        return Done { body: Err(ApiError::internal()), applied: true };
-    }
-    Done { body: Ok(actions::effect_xml(&effect, context)), applied: true }
+        ApiError::internal()
+    })
 }
 
 fn apply(cloud: &Cloud, change: &Change, actor: &Actor) -> Result<Effect, ApiError> {
@@ -219,13 +226,19 @@ fn finish(
         _ => None,
     };
     let message = match body {
-        Ok(body) => Message { status: 200, request_id: record.request_id.clone(), body },
+        Ok(body) => {
+            Message { status: 200, request_id: record.request_id.clone(), service, error_code: None, body }
+        }
         Err(error) => {
+            let error = error.in_words_of(service);
+            let body = error.to_body(service, &record.request_id);
             record.error_code = Some(error.code.clone());
             Message {
                 status: error.status,
                 request_id: record.request_id.clone(),
-                body: error.to_xml(service, &record.request_id),
+                service,
+                error_code: Some(error.code),
+                body,
             }
         }
     };
@@ -260,7 +273,7 @@ impl Done {
     }
 
     fn answered(body: Result<String, ApiError>) -> Self {
-        Self { body, applied: false }
+        Self { body, applied: false, reports_changed: false }
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::actions::ListingTwist;
+use crate::protocol::Service;
 
 /// Something that goes wrong for some requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,9 +51,9 @@ impl Default for Nth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
-    /// 503 `RequestLimitExceeded`.
+    /// 503 `RequestLimitExceeded`, or what another service than EC2 says of it.
     Throttle,
-    /// 403 `UnauthorizedOperation`, with and without `DryRun`.
+    /// 403 `UnauthorizedOperation`, with and without `DryRun`, or what another service says of it.
     Denied,
     /// 500 `InternalError`; nothing has happened.
     ServerErrorBefore,
@@ -189,6 +190,7 @@ impl FaultKind {
 /// What matters of a request to a fault.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen<'a> {
+    pub(super) service: Service,
     pub(super) action: &'a str,
     pub(super) image_ids: &'a [String],
     pub(super) is_change: bool,
@@ -231,10 +233,11 @@ impl ArmedFault {
 
 #[cfg(test)]
 mod tests {
-    use super::{ArmedFault, Fault, FaultKind, Seen};
+    use super::{ArmedFault, Fault, FaultKind, Seen, Service};
 
     fn seen(action: &str, dry_run: bool) -> Seen<'_> {
-        Seen { action, image_ids: &[], is_change: action != "DescribeImages", dry_run, has_token: false }
+        let is_change = action != "DescribeImages";
+        Seen { service: Service::Ec2, action, image_ids: &[], is_change, dry_run, has_token: false }
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl Sandbox {
         self.address
     }
 
-    /// The URL to point an AWS client at, for EC2 and STS alike.
+    /// The URL to point an AWS client at, for every service alike.
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.address)
     }

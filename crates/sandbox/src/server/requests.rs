@@ -9,6 +9,9 @@ pub struct RequestRecord {
     pub sequence: u64,
     /// The id that its reply carried.
     pub request_id: String,
+    /// The service by its signing name (`ec2`, `sts`, `autoscaling`, `ssm`, `rbin`), empty where it was
+    /// not signed.
+    pub service: &'static str,
     /// The action, empty where the request named none.
     pub action: String,
     /// Whether it carried `DryRun=true`.
@@ -17,14 +20,16 @@ pub struct RequestRecord {
     pub region: String,
     /// The images that it named.
     pub image_ids: Vec<String>,
-    /// All its parameters.
+    /// All its parameters, in EC2's form whatever the service: flat, lists numbered from 1 (`Names.1`).
     pub parameters: BTreeMap<String, String>,
     /// The HTTP status, or nothing where the connection was broken instead.
     pub status: Option<u16>,
     /// The error code, where it was refused.
     pub error_code: Option<String>,
-    /// Whether it changed the world.
+    /// Whether it changed images, snapshots or what belongs to them.
     pub applied: bool,
+    /// Whether it created or deleted an image usage report, which changes nothing of an image.
+    pub reports_changed: bool,
     /// The fault that it met, as a fleet file spells it.
     pub fault: Option<String>,
 }

@@ -5,11 +5,15 @@
 //! that they are there to check. Where AWS documents nothing, the rule says that it is an assumption.
 
 mod attributes;
+mod auto_scaling;
 mod history;
 mod lifecycle;
 mod permission;
 mod records;
+mod retention;
 mod tags;
+mod usage;
+mod usage_reports;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +22,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::ApiError;
 
+pub use auto_scaling::{
+    AutoScalingGroupRecord, LaunchConfigurationRecord, LaunchSource, TemplateOverride, TemplateReference,
+};
 pub(crate) use history::History;
 pub(crate) use permission::is_account;
 pub use permission::{LaunchPermission, ParseLaunchPermissionError};
@@ -25,6 +32,9 @@ pub use records::{
     ImageRecord, ImageState, InstanceRecord, InstanceState, LaunchTemplateRecord, Protection, SnapshotRecord,
     TemplateVersionRecord,
 };
+pub use retention::{ResourceKind, RetentionRuleRecord, RetentionRuleStatus};
+pub use usage::{ForeignUse, ForeignUseKind, ImageRecipeRecord, RecipeKind};
+pub use usage_reports::{UsageReportRecord, UsageReportWanted, UsageReports};
 
 /// Everything that exists in the simulated account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +60,24 @@ pub struct World {
     pub launch_templates: BTreeMap<String, LaunchTemplateRecord>,
     /// Parameter Store: path to image id, in the default Region.
     pub ssm_parameters: BTreeMap<String, String>,
+    /// Retention rules of the Recycle Bin by identifier, of all Regions.
+    #[serde(default)]
+    pub retention_rules: BTreeMap<String, RetentionRuleRecord>,
+    /// Auto Scaling groups by Region and name ([`AutoScalingGroupRecord::key`]).
+    #[serde(default)]
+    pub auto_scaling_groups: BTreeMap<String, AutoScalingGroupRecord>,
+    /// Launch configurations by Region and name ([`LaunchConfigurationRecord::key`]).
+    #[serde(default)]
+    pub launch_configurations: BTreeMap<String, LaunchConfigurationRecord>,
+    /// Recipes of Image Builder.
+    #[serde(default)]
+    pub image_recipes: Vec<ImageRecipeRecord>,
+    /// What other accounts do with the account's images.
+    #[serde(default)]
+    pub foreign_uses: Vec<ForeignUse>,
+    /// Image usage reports.
+    #[serde(default)]
+    pub usage_reports: UsageReports,
 }
 
 /// What remains of an image that was deregistered.

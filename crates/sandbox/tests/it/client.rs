@@ -61,6 +61,11 @@ impl Reply {
         format!("{} {}", self.status, code.first().unwrap_or(&"-"))
     }
 
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
     pub(crate) fn token(&self) -> Option<String> {
         self.texts("nextToken").first().map(|token| (*token).to_owned())
     }
@@ -75,6 +80,38 @@ pub(crate) async fn send(sandbox: &Sandbox, parameters: &[(&str, &str)]) -> Repl
 pub(crate) async fn send_in(sandbox: &Sandbox, region: &str, parameters: &[(&str, &str)]) -> Reply {
     let reply = exchange(sandbox.address(), Some(&signed(region, "ec2")), parameters).await;
     reply.unwrap()
+}
+
+/// Sends a signed request of AWS query to Auto Scaling in the default Region.
+pub(crate) async fn send_auto_scaling(sandbox: &Sandbox, parameters: &[(&str, &str)]) -> Reply {
+    let authorization = signed(REGION, "autoscaling");
+    exchange(sandbox.address(), Some(&authorization), parameters).await.unwrap()
+}
+
+/// Sends a signed request of AWS JSON 1.1 to Systems Manager in the default Region.
+pub(crate) async fn send_ssm(sandbox: &Sandbox, operation: &str, body: &str) -> Reply {
+    let headers = format!(
+        "Authorization: {}\r\nContent-Type: application/x-amz-json-1.1\r\nX-Amz-Target: AmazonSSM.{operation}\r\n",
+        signed(REGION, "ssm")
+    );
+    exchange_raw(sandbox.address(), "POST /", &headers, body).await.unwrap()
+}
+
+/// Sends a signed request of REST-JSON to the Recycle Bin in a Region; `target` is method and path.
+pub(crate) async fn send_rbin(sandbox: &Sandbox, region: &str, target: &str, body: &str) -> Reply {
+    try_send_rbin(sandbox, region, target, body).await.unwrap()
+}
+
+/// As [`send_rbin`], for replies that may break.
+pub(crate) async fn try_send_rbin(
+    sandbox: &Sandbox,
+    region: &str,
+    target: &str,
+    body: &str,
+) -> Result<Reply, Broken> {
+    let authorization = signed(region, "rbin");
+    let headers = format!("Authorization: {authorization}\r\nContent-Type: application/json\r\n");
+    exchange_raw(sandbox.address(), target, &headers, body).await
 }
 
 /// An `Authorization` header such as SDKs send.
@@ -110,9 +147,14 @@ pub(crate) async fn exchange(
         })
         .finish();
     let authorization = authorization.map_or_else(String::new, |value| format!("Authorization: {value}\r\n"));
+    let headers = format!("Content-Type: application/x-www-form-urlencoded\r\n{authorization}");
+    exchange_raw(address, "POST /", &headers, &body).await
+}
+
+/// As [`exchange`], of any method, path, headers (each with its line end) and body.
+async fn exchange_raw(address: SocketAddr, target: &str, headers: &str, body: &str) -> Result<Reply, Broken> {
     let request = format!(
-        "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-         {authorization}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "{target} HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
     let mut stream = TcpStream::connect(address).await.unwrap();

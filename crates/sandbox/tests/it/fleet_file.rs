@@ -136,4 +136,5 @@ fn the_annotated_example_of_the_reference_is_a_fleet() {
     let fleet = Fleet::from_json(&json).unwrap();
     let world = fleet.to_world(now()).unwrap();
     assert_eq!((world.images.len(), world.snapshots.len(), fleet.faults.len()), (2, 1, 1));
+    assert_eq!((world.auto_scaling_groups.len(), world.foreign_uses.len()), (3, 2));
 }

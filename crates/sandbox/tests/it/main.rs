@@ -1,10 +1,17 @@
 //! Tests of the simulated endpoint: its rules without HTTP, and its wire behaviour with plain sockets.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod auto_scaling;
 mod changes;
 mod client;
 mod faults;
 mod fleet_file;
+mod image_references;
+mod parameter_store;
 mod reads;
+mod retention;
+mod services;
 mod state;
 mod transitions;
+mod usage_fleet;
+mod usage_reports;
