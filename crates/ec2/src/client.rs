@@ -1,28 +1,19 @@
-//! How requests are sent: time-outs, retries, and the interceptor that sees every request.
+//! How requests are sent: time-outs, retries, and a client for each service.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use amiwarden_core::Scope;
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::config::interceptors::{
-    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
-    FinalizerInterceptorContextRef,
-};
 use aws_sdk_ec2::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
-use aws_sdk_ec2::config::{
-    BehaviorVersion, ConfigBag, Intercept, Region, RuntimeComponents, SharedHttpClient,
-};
-use aws_sdk_ec2::error::BoxError;
+use aws_sdk_ec2::config::{BehaviorVersion, Region, RuntimeComponents, SharedHttpClient};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
 
-use crate::errors::REQUEST_ID_HEADER;
+use crate::call_log::{CallLog, Protocol};
 
 /// How often the SDK sends a reading request at most. Changes are sent once, whatever happens.
 const READ_ATTEMPTS_MAX: u32 = 3;
@@ -45,6 +36,8 @@ pub struct Timing {
     pub operation: Duration,
     /// The longest pause before the second attempt of a reading request; it doubles for the third.
     pub first_pause: Duration,
+    /// Between two questions whether an image usage report is ready; there are six of them at most.
+    pub report_pause: Duration,
 }
 
 impl Timing {
@@ -55,6 +48,7 @@ impl Timing {
         attempt: Duration::from_mins(1),
         operation: Duration::from_secs(200),
         first_pause: Duration::from_secs(1),
+        report_pause: Duration::from_secs(5),
     };
 
     pub(crate) fn timeouts(&self, attempts: u32) -> TimeoutConfig {
@@ -91,7 +85,38 @@ pub(crate) enum Purpose {
     Write,
 }
 
-/// A client for one scope, and the log of what it sends.
+/// A client of one service: `$service` tells its retry quota from those of the others, for by default all accounts
+/// share the quota of a service and Region, and one that is throttled would starve the others.
+macro_rules! client {
+    ($sdk:ident, $service:literal, $config:expr, $scope:expr, $sending:expr, $log:expr) => {
+        $sdk::Client::from_conf(
+            $sdk::config::Builder::from($config)
+                .region(Region::new($scope.region.as_str().to_owned()))
+                .retry_config($sending.retries.clone())
+                .retry_partition(RetryPartition::custom(format!("amiwarden-{}-{}", $service, $scope)).build())
+                .timeout_config($sending.timeouts.clone())
+                .interceptor($log)
+                .build(),
+        )
+    };
+}
+
+/// How often and how long a request is tried.
+struct Sending {
+    retries: RetryConfig,
+    timeouts: TimeoutConfig,
+}
+
+impl Sending {
+    fn new(purpose: Purpose, timing: &Timing) -> Self {
+        match purpose {
+            Purpose::Read => Self { retries: timing.read_retries(), timeouts: timing.read_timeouts() },
+            Purpose::Write => Self { retries: RetryConfig::disabled(), timeouts: timing.timeouts(1) },
+        }
+    }
+}
+
+/// A client of EC2 for one scope, and the log of what it sends.
 pub(crate) fn build(
     config: &SdkConfig,
     scope: &Scope,
@@ -99,20 +124,35 @@ pub(crate) fn build(
     timing: &Timing,
 ) -> (Client, CallLog) {
     let log = CallLog::new(scope.clone());
-    let (retries, timeouts) = match purpose {
-        Purpose::Read => (timing.read_retries(), timing.read_timeouts()),
-        Purpose::Write => (RetryConfig::disabled(), timing.timeouts(1)),
-    };
-    // By default all accounts share the retry quota of a Region: one that is throttled would starve the others.
-    let partition = RetryPartition::custom(format!("amiwarden-{scope}")).build();
-    let config = aws_sdk_ec2::config::Builder::from(config)
-        .region(Region::new(scope.region.as_str().to_owned()))
-        .retry_config(retries)
-        .retry_partition(partition)
-        .timeout_config(timeouts)
-        .interceptor(log.clone())
-        .build();
-    (Client::from_conf(config), log)
+    let sending = Sending::new(purpose, timing);
+    (client!(aws_sdk_ec2, "ec2", config, scope, sending, log.clone()), log)
+}
+
+/// Clients for reading one scope, of every service that tells something about images. They share one log.
+#[derive(Clone, Debug)]
+pub(crate) struct Services {
+    pub(crate) ec2: Client,
+    pub(crate) auto_scaling: aws_sdk_autoscaling::Client,
+    pub(crate) ssm: aws_sdk_ssm::Client,
+    pub(crate) recycle_bin: aws_sdk_rbin::Client,
+    pub(crate) log: CallLog,
+    pub(crate) timing: Arc<Timing>,
+}
+
+impl Services {
+    pub(crate) fn new(config: &SdkConfig, scope: &Scope, timing: &Timing) -> Self {
+        let (ec2, log) = build(config, scope, Purpose::Read, timing);
+        let sending = Sending::new(Purpose::Read, timing);
+        let json = log.for_protocol(Protocol::Json);
+        Self {
+            ec2,
+            auto_scaling: client!(aws_sdk_autoscaling, "autoscaling", config, scope, sending, log.clone()),
+            ssm: client!(aws_sdk_ssm, "ssm", config, scope, sending, json.clone()),
+            recycle_bin: client!(aws_sdk_rbin, "rbin", config, scope, sending, json),
+            log,
+            timing: Arc::new(timing.clone()),
+        }
+    }
 }
 
 /// An HTTP client that never goes through a proxy. The variables `HTTP_PROXY` and its kin apply to the SDK's own
@@ -124,99 +164,4 @@ pub(crate) fn without_proxy() -> SharedHttpClient {
         builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build()
     })
-}
-
-/// Sees every attempt of every request of one client: counts it, logs it, and refuses replies that were cut
-/// short.
-#[derive(Clone, Debug)]
-pub(crate) struct CallLog {
-    scope: Arc<Scope>,
-    sent: Arc<AtomicU64>,
-}
-
-impl CallLog {
-    fn new(scope: Scope) -> Self {
-        Self { scope: Arc::new(scope), sent: Arc::default() }
-    }
-
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-}
-
-impl Intercept for CallLog {
-    fn name(&self) -> &'static str {
-        "amiwarden::CallLog"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _context: &BeforeTransmitInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        self.sent.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let response = context.response();
-        let (Some(body), Some(metadata)) = (response.body().bytes(), config.load::<Metadata>()) else {
-            return Ok(());
-        };
-        if response.status().is_success() && !is_whole(metadata.name(), body) {
-            return Err("the reply stops before its end".into());
-        }
-        Ok(())
-    }
-
-    fn read_after_attempt(
-        &self,
-        context: &FinalizerInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let operation = config.load::<Metadata>().map_or("unknown", Metadata::name);
-        let response = context.response();
-        let status = response.map(|response| response.status().as_u16());
-        let request_id = response.and_then(|response| response.headers().get(REQUEST_ID_HEADER));
-        tracing::debug!(
-            operation,
-            account = %self.scope.account,
-            region = %self.scope.region,
-            status,
-            request_id,
-            "sent {operation} to {}",
-            self.scope
-        );
-        Ok(())
-    }
-}
-
-/// Whether the body of a successful reply ends with the closing tag of its root. The SDK's parser takes the end of
-/// the text for the end of the document, so half a page of images would pass for a whole page, and the last one.
-fn is_whole(operation: &str, body: &[u8]) -> bool {
-    body.trim_ascii_end().ends_with(format!("</{operation}Response>").as_bytes())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_whole_reply_ends_with_the_closing_tag_of_its_root() {
-        let check = |body: &str, whole: bool| {
-            assert_eq!(is_whole("DescribeImages", body.as_bytes()), whole, "{body}");
-        };
-        check("<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>", true);
-        check("<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>\n ", true);
-        check("<DescribeImagesResponse><imagesSet/>", false);
-        check("<DescribeImagesResponse><imagesSet/></DescribeImagesRespon", false);
-        check("", false);
-    }
 }

@@ -42,6 +42,7 @@ const DENIED: &[&str] = &[
     "ExpiredToken",
     "ExpiredTokenException",
     "IncompleteSignature",
+    "InvalidSignatureException",
     "InvalidClientTokenId",
     "MissingAuthenticationToken",
     "OptInRequired",
@@ -66,7 +67,25 @@ const GONE: &[&str] = &["InvalidAMIID.NotFound"];
 const UNAVAILABLE: &str = "InvalidAMIID.Unavailable";
 
 /// EC2 failed; whether before or after the change, it does not say. Some of these come with status 400.
-const SERVER: &[&str] = &["InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"];
+const SERVER: &[&str] = &[
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+    "InternalServerException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "Unavailable",
+];
+
+/// EC2 knows no such launch template, or no such version of it. Nothing can be launched from what is not there.
+const NO_TEMPLATE: &[&str] =
+    &["InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateName.NotFoundException"];
+
+/// EC2 knows the launch template but not the version.
+const NO_TEMPLATE_VERSION: &[&str] = &["InvalidLaunchTemplateId.VersionNotFound"];
+
+/// The Recycle Bin knows no such rule.
+const NO_RULE: &[&str] = &["ResourceNotFoundException"];
 
 /// A request that failed, with what is needed to tell the special cases apart.
 #[derive(Debug)]
@@ -158,6 +177,31 @@ impl Failure {
     /// Whether EC2 says, of an image that was asked for by its id, that there is none.
     pub(crate) fn says_no_image(&self) -> bool {
         self.has_code(GONE) || self.has_code(&[UNAVAILABLE])
+    }
+
+    /// Whether EC2 says that the launch template that was asked for is not there.
+    pub(crate) fn says_no_template(&self) -> bool {
+        self.has_code(NO_TEMPLATE)
+    }
+
+    /// Whether EC2 says that the launch template has no such version.
+    pub(crate) fn says_no_template_version(&self) -> bool {
+        self.has_code(NO_TEMPLATE_VERSION)
+    }
+
+    /// Whether the Recycle Bin says that the rule that was asked for is not there.
+    pub(crate) fn says_no_rule(&self) -> bool {
+        self.has_code(NO_RULE)
+    }
+
+    /// What was said, with the remedy where it is certain: the permissions that are missing.
+    pub(crate) fn reason(&self, permissions: &str) -> String {
+        let message = &self.error.message;
+        if self.lacks_permission() {
+            format!("{message} (the credentials need {permissions})")
+        } else {
+            message.clone()
+        }
     }
 
     /// Whether any reply came.

@@ -10,9 +10,10 @@
 //! - A change is sent exactly once. What cannot be told from the reply is reported as such, never tried again.
 //! - A rehearsal succeeds on the error code `DryRunOperation` and on nothing else.
 //!
-//! Deliberately absent: decisions, retries of changes, clocks, caches of anything that EC2 said. No type of the
-//! SDK appears in the public interface.
+//! Deliberately absent: decisions, retries of changes, clocks, and caches of what EC2 said, but for the versions of
+//! launch templates that several sources lead to within one run. No type of the SDK appears in the public interface.
 
+mod call_log;
 mod client;
 mod collect;
 mod connect;

@@ -3,7 +3,7 @@
 use amiwarden_core::{Call, CallError, CallErrorKind, CloudWriter, ImageId, Receipt};
 use aws_sdk_ec2::Client;
 
-use crate::client::CallLog;
+use crate::call_log::CallLog;
 use crate::write::{Mode, send};
 
 /// Changes one scope through the AWS SDK, each request sent exactly once. Clones share the connections and the count

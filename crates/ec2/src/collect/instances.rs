@@ -12,7 +12,7 @@ const OPERATION: Operation =
     Operation { name: "DescribeInstances", permissions: "ec2:DescribeInstances", limits: PageLimits::EC2 };
 
 /// Every state but `terminated`.
-const STATES: [InstanceStateName; 5] = [
+pub(super) const STATES: [InstanceStateName; 5] = [
     InstanceStateName::Pending,
     InstanceStateName::Running,
     InstanceStateName::ShuttingDown,

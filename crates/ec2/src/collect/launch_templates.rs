@@ -1,68 +1,82 @@
-//! `DescribeLaunchTemplateVersions`: the default and the latest version of every launch template.
+//! The source `launch-templates`: the default and the latest version of every launch template, and as many of the
+//! newest ones as are asked for. Versions that a group or fleet pins belong to the sources that pin them.
 
-use amiwarden_core::{AccountId, ImageId, ImageUse, Listing, UseKind};
-use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::LaunchTemplateVersion;
+use std::collections::BTreeMap;
 
-use super::pages::{self, Operation, Page, PageLimits};
-use crate::convert::filled;
-use crate::errors::Failure;
+use amiwarden_core::{ImageUse, Listing, TemplateVersions, UseKind};
+use futures::stream::StreamExt;
 
-const OPERATION: Operation = Operation {
-    name: "DescribeLaunchTemplateVersions",
-    permissions: "ec2:DescribeLaunchTemplateVersions and, for the images that templates name by a Systems Manager \
-                  parameter, ssm:GetParameters",
-    limits: PageLimits::EC2,
-};
+use super::references::{Reference, Target, settle};
+use super::templates::{Version, all_versions};
+use super::{Cloud, pages};
 
-/// The most that EC2 allows for this operation (botocore model).
-const TEMPLATE_PAGE_SIZE: i32 = 200;
+/// How many templates are asked about at once.
+const IN_FLIGHT_MAX: usize = 8;
 
-/// One use per version. A version that names its image by a Systems Manager parameter (`resolve:ssm:…`) which EC2
-/// did not resolve may use any image, so it is a gap.
-pub(crate) async fn collect(client: &Client, account: &AccountId) -> Listing<ImageUse> {
-    pages::read(OPERATION, |token| async {
-        let page = client
-            .describe_launch_template_versions()
-            .versions("$Default")
-            .versions("$Latest")
-            .resolve_alias(true)
-            .include_managed_resources(true)
-            .max_results(TEMPLATE_PAGE_SIZE)
-            .set_next_token(token)
-            .send()
-            .await
-            .map_err(|error| Failure::new(OPERATION.name, &error))?;
-        Ok(Page::convert(page.launch_template_versions, page.next_token, |raw| image_use(raw, account)))
-    })
-    .await
-}
-
-fn image_use(raw: LaunchTemplateVersion, account: &AccountId) -> Result<Option<ImageUse>, String> {
-    let id = label(&raw);
-    let Some(data) = raw.launch_template_data else {
-        return Err(format!("launch template {id} does not tell what it launches"));
-    };
-    match data.image_id.and_then(filled) {
-        None => Ok(None),
-        Some(image) if image.starts_with("ami-") => Ok(Some(ImageUse {
-            image: ImageId::new(image),
-            kind: UseKind::LaunchTemplate,
-            id,
-            account: account.clone(),
-        })),
-        Some(alias) => {
-            Err(format!("launch template {id} names its image as `{alias}`, which EC2 did not resolve"))
-        }
+/// One use per version. A version that names its image by a Systems Manager parameter which cannot be resolved may
+/// use any image, so it is a gap.
+pub(crate) async fn collect(cloud: &Cloud, depth: TemplateVersions) -> Listing<ImageUse> {
+    let standing = cloud.templates.read_standing(&cloud.services.ec2).await;
+    let mut templates = BTreeMap::<_, Vec<_>>::new();
+    for version in &standing.items {
+        templates.entry(version.template.clone()).or_default().push(version.clone());
     }
+    let mut gaps = Vec::new();
+    let templates: Vec<_> = match depth {
+        TemplateVersions::Pinned => templates.into_values().collect(),
+        TemplateVersions::Newest(count) => {
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            let read: Vec<_> = futures::stream::iter(templates)
+                .map(|(template, known)| newest(cloud, template, known, count))
+                .buffered(IN_FLIGHT_MAX)
+                .collect()
+                .await;
+            let keep_gap = |listing: Listing<Version>| {
+                gaps.extend(listing.gap);
+                listing.items
+            };
+            read.into_iter().map(keep_gap).collect()
+        }
+    };
+    // The gap of the first listing comes last, to be shown first: without it, templates are missing altogether.
+    gaps.extend(standing.gap.clone());
+    let items = templates.iter().map(|versions| references(versions)).collect();
+    settle(cloud, Listing { items, gap: pages::join(gaps) }).await
 }
 
-/// Which version of which template, for a person: `lt-0abc (web, version 3, $Default)`. Only two versions are asked
-/// for, so one that is not the default is the latest.
-fn label(raw: &LaunchTemplateVersion) -> String {
-    let id = raw.launch_template_id().unwrap_or("without an id");
-    let name = raw.launch_template_name().unwrap_or("without a name");
-    let version = raw.version_number().map_or_else(|| "?".to_owned(), |number| number.to_string());
-    let alias = if raw.default_version() == Some(true) { "$Default" } else { "$Latest" };
-    format!("{id} ({name}, version {version}, {alias})")
+/// The newest `count` versions of a template of which the default and the latest one are known, and those two.
+async fn newest(cloud: &Cloud, template: String, known: Vec<Version>, count: usize) -> Listing<Version> {
+    // A template whose latest version is the first one has no other.
+    if known.iter().all(|version| version.number <= 1) {
+        return Listing::complete(known);
+    }
+    let Listing { items: mut versions, gap } = all_versions(&cloud.services.ec2, &template).await;
+    versions.sort_unstable_by_key(|version| std::cmp::Reverse(version.number));
+    versions.truncate(count);
+    versions.extend(known);
+    versions.sort_unstable_by_key(|version| version.number);
+    versions.dedup_by_key(|version| version.number);
+    Listing { items: versions, gap }
+}
+
+/// What the versions of one template, the latest of which is among them, refer to.
+fn references(versions: &[Version]) -> Vec<Reference> {
+    let latest = versions.iter().map(|version| version.number).max();
+    let reference = |version: &Version| {
+        let target = Target::Image(version.image.clone()?);
+        let id = label(version, Some(version.number) == latest);
+        Some(Reference { kind: UseKind::LaunchTemplate, id, target })
+    };
+    versions.iter().filter_map(reference).collect()
+}
+
+/// Which version of which template, for a person: `lt-0abc (web, version 3, $Default)`.
+fn label(version: &Version, is_latest: bool) -> String {
+    let Version { template, name, number, is_default, image: _ } = version;
+    let alias = match (is_default, is_latest) {
+        (true, _) => ", $Default",
+        (false, true) => ", $Latest",
+        (false, false) => "",
+    };
+    format!("{template} ({name}, version {number}{alias})")
 }

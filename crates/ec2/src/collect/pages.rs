@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 
-use amiwarden_core::Listing;
+use amiwarden_core::{Gap, Listing};
 
 use crate::errors::Failure;
 
@@ -18,7 +18,7 @@ pub(super) const PAGE_SIZE: i32 = 1000;
 /// How many defects a gap spells out; the rest are counted.
 const DEFECTS_SHOWN_MAX: usize = 3;
 
-/// A paginated operation of EC2.
+/// A paginated operation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Operation {
     /// Its name.
@@ -81,16 +81,47 @@ impl<T> Page<T> {
     }
 }
 
+/// What was read, and the failure that ended it, if one did.
+#[derive(Debug)]
+pub(super) struct Reading<T> {
+    pub(super) listing: Listing<T>,
+    pub(super) failure: Option<Failure>,
+}
+
 /// Reads every page that `fetch` yields, from the one without a token on. Ends at the first page without a token, or
 /// with a gap at the first failure, token seen before, or limit.
-pub(super) async fn read<T, F, P>(operation: Operation, mut fetch: F) -> Listing<T>
+pub(super) async fn read<T, F, P>(operation: Operation, fetch: F) -> Listing<T>
 where
     F: FnMut(Option<String>) -> P,
     P: Future<Output = Result<Page<T>, Failure>>,
 {
-    let Operation { name, permissions, limits } = operation;
+    read_to_failure(operation, fetch).await.listing
+}
+
+/// The same, for those who tell one failure from another.
+pub(super) async fn read_to_failure<T, F, P>(operation: Operation, fetch: F) -> Reading<T>
+where
+    F: FnMut(Option<String>) -> P,
+    P: Future<Output = Result<Page<T>, Failure>>,
+{
     let mut items = Vec::new();
     let mut defects = Vec::new();
+    let failure = walk(operation, fetch, &mut items, &mut defects).await;
+    let gap = spell_out(defects).map(|defects| Gap::new(format!("{}: {defects}", operation.name)));
+    Reading { listing: Listing { items, gap }, failure }
+}
+
+async fn walk<T, F, P>(
+    operation: Operation,
+    mut fetch: F,
+    items: &mut Vec<T>,
+    defects: &mut Vec<String>,
+) -> Option<Failure>
+where
+    F: FnMut(Option<String>) -> P,
+    P: Future<Output = Result<Page<T>, Failure>>,
+{
+    let limits = operation.limits;
     let mut tokens_seen = BTreeSet::new();
     let mut token = None;
     let mut empty_in_a_row = 0;
@@ -98,53 +129,44 @@ where
         let page = match fetch(token.clone()).await {
             Ok(page) => page,
             Err(failure) => {
-                defects.push(describe(&failure, number, permissions));
-                return finish(name, items, defects);
+                defects.push(format!("page {number}: {}", failure.reason(operation.permissions)));
+                return Some(failure);
             }
         };
         items.extend(page.items);
         defects.extend(page.defects.into_iter().map(|defect| format!("page {number}: {defect}")));
         empty_in_a_row = if page.is_empty { empty_in_a_row + 1 } else { 0 };
-        let Some(next) = page.next_token.filter(|next| !next.is_empty()) else {
-            return finish(name, items, defects);
-        };
+        let next = page.next_token.filter(|next| !next.is_empty())?;
         if !tokens_seen.insert(next.clone()) {
-            defects
-                .push(format!("page {number}: EC2 sent a token for the next page that it had sent before"));
-            return finish(name, items, defects);
+            defects.push(format!("page {number}: the token for the next page had been sent before"));
+            return None;
         }
         if empty_in_a_row > limits.empty_in_a_row_max {
             defects.push(format!(
                 "page {number}: {empty_in_a_row} pages in a row without any item, and still more"
             ));
-            return finish(name, items, defects);
+            return None;
         }
         token = Some(next);
     }
     defects.push(format!("more than {} pages", limits.pages_max));
-    finish(name, items, defects)
+    None
 }
 
-/// What went wrong on a page, in EC2's words, with the remedy where it is certain.
-fn describe(failure: &Failure, number: usize, permissions: &str) -> String {
-    let message = &failure.error.message;
-    if failure.lacks_permission() {
-        format!("page {number}: {message} (the credentials need {permissions})")
-    } else {
-        format!("page {number}: {message}")
-    }
-}
-
-fn finish<T>(name: &str, items: Vec<T>, defects: Vec<String>) -> Listing<T> {
+/// Several defects in one text, if there are any. The last one comes first: it ended the reading, if anything did.
+pub(super) fn spell_out(defects: Vec<String>) -> Option<String> {
     if defects.is_empty() {
-        return Listing::complete(items);
+        return None;
     }
-    // The last one ended the reading, if anything did: it matters most.
     let more = defects.len().saturating_sub(DEFECTS_SHOWN_MAX);
     let shown: Vec<_> = defects.into_iter().rev().take(DEFECTS_SHOWN_MAX).collect();
     let shown = shown.join("; ");
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    Listing::partial(items, format!("{name}: {shown}{more}"))
+    Some(if more > 0 { format!("{shown}; and {more} more") } else { shown })
+}
+
+/// One gap for several, if there are any.
+pub(super) fn join(gaps: impl IntoIterator<Item = Gap>) -> Option<Gap> {
+    spell_out(gaps.into_iter().map(|gap| gap.reason).collect()).map(Gap::new)
 }
 
 #[cfg(test)]
@@ -192,13 +214,13 @@ mod tests {
         check(
             &[(&[1], Some("a")), (&[2], Some("a"))],
             &[1, 2],
-            Some("DescribeThings: page 2: EC2 sent a token for the next page that it had sent before"),
+            Some("DescribeThings: page 2: the token for the next page had been sent before"),
         )
         .await;
         check(
             &[(&[1], Some("a")), (&[2], Some("b")), (&[3], Some("a"))],
             &[1, 2, 3],
-            Some("DescribeThings: page 3: EC2 sent a token for the next page that it had sent before"),
+            Some("DescribeThings: page 3: the token for the next page had been sent before"),
         )
         .await;
     }
@@ -226,8 +248,7 @@ mod tests {
     #[test]
     fn defects_beyond_the_third_are_counted() {
         let defects = (1..=5).map(|number| format!("defect {number}")).collect();
-        let listing = finish::<u32>("DescribeThings", Vec::new(), defects);
-        let gap = listing.gap.map(|gap| gap.reason);
-        assert_eq!(gap.as_deref(), Some("DescribeThings: defect 5; defect 4; defect 3; and 2 more"));
+        assert_eq!(spell_out(defects).as_deref(), Some("defect 5; defect 4; defect 3; and 2 more"));
+        assert_eq!(spell_out(Vec::new()), None);
     }
 }

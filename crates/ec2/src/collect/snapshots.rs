@@ -5,7 +5,7 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types as sdk;
 
 use super::pages::{self, Operation, PAGE_SIZE, Page, PageLimits};
-use crate::convert::filled;
+use crate::convert::{self, filled};
 use crate::errors::Failure;
 
 const OPERATION: Operation =
@@ -29,8 +29,11 @@ pub(crate) async fn collect(client: &Client) -> Listing<Snapshot> {
 
 fn snapshot(raw: sdk::Snapshot) -> Result<Snapshot, &'static str> {
     let id = raw.snapshot_id.and_then(filled).ok_or("a snapshot without an id")?;
+    // Tags decide whether the Recycle Bin holds it, so one that cannot be read is not left out.
+    let tags = convert::tags(raw.tags).map_err(|_| "a snapshot has a tag without a key")?;
     Ok(Snapshot {
         id: SnapshotId::new(id),
+        tags,
         volume_size_gib: raw.volume_size.and_then(|size| u32::try_from(size).ok()),
         full_size_bytes: raw.full_snapshot_size_in_bytes.and_then(|size| u64::try_from(size).ok()),
         tier: raw.storage_tier.as_ref().map_or(StorageTier::Other, tier),

@@ -6,13 +6,13 @@ mod identity;
 mod options;
 mod regions;
 
-use amiwarden_core::{AccountId, Region, Scope};
+use amiwarden_core::{AccountId, Region, Scope, TemplateVersions};
 use aws_config::SdkConfig;
 
 pub use error::ConnectError;
 pub use options::{ConnectOptions, CredentialSource, RegionChoice, StaticCredentials};
 
-use crate::client::{self, Purpose, Timing};
+use crate::client::{self, Purpose, Services, Timing};
 use crate::{Ec2Reader, Ec2Writer};
 
 /// One account in the Regions that were asked for.
@@ -53,9 +53,10 @@ impl Connection {
 
     /// A reader of one of the [`scopes`](Self::scopes). Each counts its own requests and has its own retry quota:
     /// make one per scope and run.
-    pub fn reader(&self, scope: &Scope) -> Ec2Reader {
-        let client = client::build(&self.config, scope, Purpose::Read, &self.timing);
-        Ec2Reader::new(scope.clone(), client)
+    /// `template_versions` says how deep launch templates are read.
+    pub fn reader(&self, scope: &Scope, template_versions: TemplateVersions) -> Ec2Reader {
+        let services = Services::new(&self.config, scope, &self.timing);
+        Ec2Reader::new(scope.clone(), services, template_versions)
     }
 
     /// A writer to one of the [`scopes`](Self::scopes). The same holds for it.

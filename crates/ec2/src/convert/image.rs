@@ -1,14 +1,12 @@
 //! `Image`, as `DescribeImages` returns it.
 
-use std::collections::BTreeMap;
-
 use amiwarden_core::{
     AccountId, BlockDevice, DeregistrationProtection, Image, ImageId, ImageState, Lineage, Reading,
     SnapshotId,
 };
 use aws_sdk_ec2::types as sdk;
 
-use super::{filled, listed, reading};
+use super::{filled, listed, reading, tags};
 
 /// An image without which the list of images is not complete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +44,9 @@ pub(crate) fn image(raw: sdk::Image) -> Result<Image, ImageDefect> {
     let Ok(owner) = owner.parse::<AccountId>() else {
         return Err(ImageDefect::Owner { id, owner });
     };
-    let tags = tags(&id, raw.tags)?;
+    let Ok(tags) = tags(raw.tags) else {
+        return Err(ImageDefect::TagKey(id));
+    };
     Ok(Image {
         id,
         owner,
@@ -91,16 +91,6 @@ fn state(raw: Option<&sdk::ImageState>) -> ImageState {
 /// not plainly `disabled` protects.
 fn protection(text: Option<String>) -> DeregistrationProtection {
     text.map_or(DeregistrationProtection::Off, DeregistrationProtection::from)
-}
-
-fn tags(id: &ImageId, raw: Option<Vec<sdk::Tag>>) -> Result<BTreeMap<String, String>, ImageDefect> {
-    listed(raw)
-        .map(|tag| match tag.key {
-            // A tag without a value has the empty one.
-            Some(key) => Ok((key, tag.value.unwrap_or_else(String::new))),
-            None => Err(ImageDefect::TagKey(id.clone())),
-        })
-        .collect()
 }
 
 /// Devices without EBS (`virtualName`, `noDevice`) hold nothing that outlives an instance.

@@ -3,10 +3,12 @@
 mod dates;
 mod image;
 mod permissions;
+mod tags;
 
 pub(crate) use dates::{reading, to_sdk};
 pub(crate) use image::image;
 pub(crate) use permissions::{launch_permission, to_sdk as permission_to_sdk};
+pub(crate) use tags::tags;
 
 /// EC2 writes an empty element for many a value that is not set.
 pub(crate) fn filled(text: impl AsRef<str>) -> Option<String> {

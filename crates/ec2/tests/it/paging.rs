@@ -64,7 +64,7 @@ async fn pages_are_read_to_the_end() {
 #[tokio::test]
 async fn a_token_that_comes_back_is_a_gap() {
     let replies = vec![page(&["ami-a"], "1"), page(&["ami-b"], "1")];
-    check(replies, &["ami-a", "ami-b"], Some("page 2: EC2 sent a token")).await;
+    check(replies, &["ami-a", "ami-b"], Some("page 2: the token for the next page")).await;
 }
 
 #[tokio::test]
