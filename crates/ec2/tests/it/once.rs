@@ -1,6 +1,6 @@
 //! A change is sent exactly once, whatever comes of it; a reading request is sent again.
 
-use amiwarden_core::{Call, CloudReader, CloudWriter};
+use amiwarden_core::{Call, CloudReader, CloudWriter, TemplateVersions};
 
 use crate::server::{Reply, Server};
 use crate::setup::{connection_awaiting, image_id, reader, scope};
@@ -41,7 +41,7 @@ async fn reading_is_tried_three_times_and_each_is_counted() {
             let fault = fault.clone();
             Server::answering(move |_| fault.clone()).await
         };
-        let reader = connection_awaiting(&server, &fault).await.reader(&scope());
+        let reader = connection_awaiting(&server, &fault).await.reader(&scope(), TemplateVersions::Pinned);
         let listing = reader.images().await;
         assert!(listing.gap.is_some(), "{fault:?}");
         assert_eq!(server.requests().len(), 3, "{fault:?}");

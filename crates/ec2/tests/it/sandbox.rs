@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiwarden_core::{
     Call, CallErrorKind, CloudReader, CloudWriter, DeregistrationProtection, Image, ImageId, ImageState,
-    LaunchPermission, LaunchPermissions, Reading, SnapshotFate, Source, Timestamp,
+    LaunchPermission, LaunchPermissions, Reading, SnapshotFate, Source, TemplateVersions, Timestamp,
 };
 use amiwarden_ec2::{ConnectOptions, Connection, Ec2Reader, Ec2Writer, RegionChoice, connect};
 use amiwarden_sandbox::{Fault, FaultKind, Fleet, Sandbox, SandboxOptions};
@@ -43,7 +43,7 @@ impl Scene {
         let sandbox = Sandbox::start(options_of_sandbox).await.unwrap();
         let connection = connect(options(&sandbox.endpoint_url())).await.unwrap();
         let scope = &connection.scopes()[0];
-        let (reader, writer) = (connection.reader(scope), connection.writer(scope));
+        let (reader, writer) = (connection.reader(scope, TemplateVersions::Pinned), connection.writer(scope));
         Self { sandbox, connection, reader, writer }
     }
 

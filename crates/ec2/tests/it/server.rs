@@ -19,6 +19,8 @@ pub(crate) struct Request {
     pub(crate) action: String,
     /// The form, decoded, without `Action` and `Version`.
     pub(crate) form: BTreeMap<String, String>,
+    /// The body where it is no form, or the path where there is none: the services that speak JSON.
+    pub(crate) text: String,
     /// Header names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
 }
@@ -28,6 +30,8 @@ pub(crate) struct Request {
 pub(crate) enum Reply {
     /// This status and body, whole.
     Whole(u16, String),
+    /// The same with this `Date`.
+    Dated(String, String),
     /// The first part of a body whose announced length is greater; then the connection closes.
     Short(u16, String),
     /// The first part of a body without a length: its end is where the connection closes.
@@ -44,6 +48,16 @@ impl Reply {
         Self::Whole(200, body(action, content))
     }
 
+    /// A successful reply in JSON.
+    pub(crate) fn json(content: &str) -> Self {
+        Self::Whole(200, content.to_owned())
+    }
+
+    /// Systems Manager's and the Recycle Bin's form of an error.
+    pub(crate) fn json_error(status: u16, code: &str, message: &str) -> Self {
+        Self::Whole(status, format!(r#"{{"__type":"com.amazonaws#{code}","message":"{message}"}}"#))
+    }
+
     /// EC2's form of an error.
     pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
         let body = format!(
@@ -56,6 +70,7 @@ impl Reply {
     fn bytes(&self) -> Option<Vec<u8>> {
         let (status, body, length) = match self {
             Self::Whole(status, body) => (status, body, Some(body.len())),
+            Self::Dated(_, body) => (&200, body, Some(body.len())),
             Self::Short(status, body) => (status, body, Some(body.len() + 100)),
             Self::Unmeasured(status, body) => (status, body, None),
             Self::Drop | Self::Hang => return None,
@@ -64,8 +79,10 @@ impl Reply {
             || "connection: close\r\n".to_owned(),
             |length| format!("content-length: {length}\r\n"),
         );
+        let date = if let Self::Dated(date, _) = self { format!("date: {date}\r\n") } else { String::new() };
         let head = format!(
-            "HTTP/1.1 {status} Canned\r\ncontent-type: text/xml\r\nx-amzn-requestid: {REQUEST_ID}\r\n{length}\r\n"
+            "HTTP/1.1 {status} Canned\r\ncontent-type: text/xml\r\nx-amzn-requestid: {REQUEST_ID}\r\n\
+             {date}{length}\r\n"
         );
         Some([head.as_bytes(), body.as_bytes()].concat())
     }
@@ -132,6 +149,20 @@ impl Server {
         Self::answering(move |_| replies.pop_front().unwrap_or_else(unexpected)).await
     }
 
+    /// Answers each request by the next of the replies to its operation, in whatever order operations are asked for;
+    /// one beyond them is refused as unexpected.
+    pub(crate) async fn by_action(replies: impl IntoIterator<Item = (&'static str, Reply)>) -> Self {
+        let mut queues = BTreeMap::<_, VecDeque<_>>::new();
+        for (action, reply) in replies {
+            queues.entry(action).or_default().push_back(reply);
+        }
+        Self::answering(move |request| {
+            let next = queues.get_mut(request.action.as_str()).and_then(VecDeque::pop_front);
+            next.unwrap_or_else(|| Reply::error(400, "Unexpected", "the script has ended"))
+        })
+        .await
+    }
+
     /// Stops listening and drops every connection: whoever comes from now on is refused.
     pub(crate) async fn close(&self) {
         self.accepting.abort();
@@ -160,7 +191,7 @@ async fn serve(mut stream: TcpStream, answer: Arc<Mutex<Answer>>, seen: Arc<Mute
             }
             return;
         };
-        if stream.write_all(&bytes).await.is_err() || !matches!(reply, Reply::Whole(..)) {
+        if stream.write_all(&bytes).await.is_err() || !matches!(reply, Reply::Whole(..) | Reply::Dated(..)) {
             return;
         }
     }
@@ -190,15 +221,27 @@ async fn read_request(stream: &mut TcpStream) -> Option<Request> {
     let read = body.len();
     body.resize(length, 0);
     stream.read_exact(&mut body[read..]).await.ok()?;
-    let mut form: BTreeMap<String, String> = String::from_utf8(body)
-        .unwrap()
+    let body = String::from_utf8(body).unwrap();
+    // Systems Manager names the operation in a header, the Recycle Bin in the path.
+    let path = head.split_whitespace().nth(1).unwrap_or_default();
+    let target = headers.get("x-amz-target").and_then(|target| target.split('.').nth(1));
+    let action = match (target, path) {
+        (Some(target), _) => Some(target),
+        (None, "/list-rules") => Some("ListRules"),
+        (None, path) => path.starts_with("/rules/").then_some("GetRule"),
+    };
+    if let Some(action) = action {
+        let text = if body.is_empty() { path.to_owned() } else { body };
+        return Some(Request { action: action.to_owned(), form: BTreeMap::new(), text, headers });
+    }
+    let mut form: BTreeMap<String, String> = body
         .split('&')
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .map(|(name, value)| (decode(name), decode(value)))
         .collect();
     form.remove("Version");
     let action = form.remove("Action").unwrap_or_default();
-    Some(Request { action, form, headers })
+    Some(Request { action, form, text: String::new(), headers })
 }
 
 fn decode(text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use amiwarden_core::{AccountId, ImageId, Region, Scope};
+use amiwarden_core::{AccountId, ImageId, Region, Scope, TemplateVersions};
 use amiwarden_ec2::{
     ConnectOptions, Connection, CredentialSource, Ec2Reader, Ec2Writer, RegionChoice, StaticCredentials,
     Timing, connect,
@@ -21,6 +21,7 @@ const PATIENT: Timing = Timing {
     attempt: Duration::from_secs(20),
     operation: Duration::from_mins(1),
     first_pause: Duration::from_millis(1),
+    report_pause: Duration::from_millis(1),
 };
 
 /// For servers that never answer.
@@ -65,7 +66,11 @@ async fn connection(server: &Server) -> Connection {
 }
 
 pub(crate) async fn reader(server: &Server) -> Ec2Reader {
-    connection(server).await.reader(&scope())
+    reader_to_depth(server, TemplateVersions::Pinned).await
+}
+
+pub(crate) async fn reader_to_depth(server: &Server, depth: TemplateVersions) -> Ec2Reader {
+    connection(server).await.reader(&scope(), depth)
 }
 
 pub(crate) async fn writer(server: &Server) -> Ec2Writer {
