@@ -70,7 +70,7 @@ async fn background(rules: &Rules, store: &StoreReader, scope: &Scope) -> Result
     Ok(Background {
         circumstances: Circumstances {
             baseline: store.baseline(scope).await?,
-            pause: rules.config.pause_file().reason(),
+            pause: prepare::pause_file(&rules.config).reason(),
             ..Circumstances::default()
         },
         accepted: store.accepted(scope).await?,

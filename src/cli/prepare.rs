@@ -18,6 +18,7 @@ use super::failure::Failure;
 use super::terminal;
 use crate::config::{self, Config, LoadRequest, Overrides, RegionChoice, WithoutFile};
 use crate::cycle::RuleBook;
+use crate::pause::PauseFile;
 use crate::policies;
 use crate::store::{Store, StoreOptions, StoreReader};
 
@@ -117,6 +118,12 @@ fn param_value(value: &config::ParamValue) -> ParamValue {
             ParamValue::Map(items.iter().map(|(key, value)| (key.clone(), param_value(value))).collect())
         }
     }
+}
+
+/// The file that pauses all changes: the one that the configuration names, or one beside the database.
+pub(super) fn pause_file(config: &Config) -> PauseFile {
+    let beside = || config.store.path.with_extension("pause");
+    PauseFile::new(config.pause_file.clone().unwrap_or_else(beside))
 }
 
 /// A connection to AWS, or to a simulated endpoint that lives as long as this does.

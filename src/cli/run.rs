@@ -131,7 +131,7 @@ async fn perform(global: &Global, task: Task, wishes: Wishes) -> Result<Outcome,
     let links = links(&cloud, rules.config.usage.template_versions);
     let readers: Vec<&Ec2Reader> = links.iter().map(|link| &link.reader).collect();
     settle_open_intents(&store, &readers, rules.config.settle_after, started_at).await?;
-    let pause = rules.config.pause_file();
+    let pause = prepare::pause_file(&rules.config);
     let cycle = Cycle {
         run_id: &run_id,
         started_at,
