@@ -3,6 +3,7 @@
 
 use amiwarden_core::{
     Call, CloudReader, CloudWriter, Image, ImageId, ImageState, LaunchPermission, LaunchPermissions, Scope,
+    TemplateVersions,
 };
 use amiwarden_ec2::{ConnectOptions, Connection, CredentialSource, RegionChoice, StaticCredentials};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,9 +53,12 @@ async fn moto_images_are_disabled_enabled_deregistered_and_unshared() {
     assert_eq!(again["totals"]["steps"], 0, "{again}");
 }
 
+/// moto knows neither references nor the newer fleets.
 const CONFIG: &str = r#"
 [policies]
 dir = "policies"
+[usage]
+disabled_sources = ["image-references", "auto-scaling-groups", "launch-configurations", "ssm-parameters", "fleets"]
 [limits]
 disable_per_cycle = 10
 deregister_per_cycle = 10
@@ -144,11 +148,11 @@ impl Moto {
     }
 
     async fn image(&self, id: &ImageId) -> Option<Image> {
-        self.connection.reader(&self.scope).image(id).await.unwrap()
+        self.connection.reader(&self.scope, TemplateVersions::Pinned).image(id).await.unwrap()
     }
 
     async fn permissions(&self, id: &ImageId) -> LaunchPermissions {
-        let mut answer = self.connection.reader(&self.scope).launch_permissions(vec![id.clone()]).await;
+        let mut answer = self.connection.reader(&self.scope, TemplateVersions::Pinned).launch_permissions(vec![id.clone()]).await;
         answer.remove(id).unwrap().unwrap()
     }
 }
