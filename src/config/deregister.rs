@@ -14,34 +14,40 @@ pub struct DeregisterUnlimitedError {
     pub policies: Vec<PolicyName>,
     /// Whether `limits.deregister_per_cycle` is missing, for all of them or for some.
     pub needs_per_cycle: bool,
-    /// Whether `limits.share_percent` is missing.
+    /// Whether `limits.share_percent` is missing, for all of them or for some.
     pub needs_share: bool,
     /// The file to write them in, if there is one.
     pub origin: Option<PathBuf>,
+    /// Whether that file has `[limits]` already. TOML knows no second table of the same name.
+    pub has_limits_table: bool,
 }
 
 impl Config {
     /// Makes sure that deregistering is only enforced within limits that somebody wrote down, in the file or
-    /// the environment: `limits.deregister_per_cycle` (or the policy's own) and `limits.share_percent`. The
+    /// the environment: `deregister_per_cycle` and `share_percent`, each in `[limits]` or in the policy's own. The
     /// defaults do not count: what cannot be undone must have been thought about.
     ///
     /// `enforced` are the policies that may deregister and whose mode is `enforce`.
     pub fn check_deregister(&self, enforced: &[PolicyName]) -> Result<(), DeregisterUnlimitedError> {
-        let has_cap = |name: &&PolicyName| {
-            self.limits_stated.deregister_per_cycle
-                || self.policy.get(*name).is_some_and(|policy| policy.limits.deregister_per_cycle.is_some())
+        let own = |name: &PolicyName| self.policy.get(name).map(|policy| &policy.limits);
+        let lacks_cap = |name: &PolicyName| {
+            !self.limits_stated.deregister_per_cycle
+                && own(name).is_none_or(|limits| limits.deregister_per_cycle.is_none())
         };
-        let needs_share = !self.limits_stated.share_percent;
-        let concerned = enforced.iter().filter(|name| needs_share || !has_cap(name));
+        let lacks_share = |name: &PolicyName| {
+            !self.limits_stated.share_percent && own(name).is_none_or(|limits| limits.share_percent.is_none())
+        };
+        let concerned = enforced.iter().filter(|name| lacks_cap(name) || lacks_share(name));
         let policies: Vec<PolicyName> = concerned.cloned().collect();
         if policies.is_empty() {
             return Ok(());
         }
         Err(DeregisterUnlimitedError {
-            needs_per_cycle: policies.iter().any(|name| !has_cap(&name)),
-            needs_share,
+            needs_per_cycle: policies.iter().any(lacks_cap),
+            needs_share: policies.iter().any(lacks_share),
             policies,
             origin: self.origin.clone(),
+            has_limits_table: self.has_limits_table,
         })
     }
 }
@@ -57,11 +63,16 @@ impl fmt::Display for DeregisterUnlimitedError {
             "{subject} {names} {verb} images, and deregistering is only enforced within limits that somebody \
              has chosen; write "
         )?;
+        // What follows can be copied as it is: with the table's name only where the file does not have it yet.
         match &self.origin {
-            Some(path) => write!(f, "in {}:", path.display())?,
-            None => write!(f, "in amiwarden.toml (`amiwarden init` makes one):")?,
+            Some(path) if self.has_limits_table => {
+                writeln!(f, "under `[limits]` in {}:", path.display())?;
+            }
+            Some(path) => write!(f, "at the end of {}:\n\n[limits]", path.display())?,
+            None => {
+                writeln!(f, "under `[limits]` in amiwarden.toml (`amiwarden init` makes one):")?;
+            }
         }
-        write!(f, "\n\n[limits]")?;
         if self.needs_per_cycle {
             write!(f, "\nderegister_per_cycle = 10   # images deregistered in one cycle, over all scopes")?;
         }

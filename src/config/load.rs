@@ -66,13 +66,16 @@ pub struct Overrides {
 pub fn load(request: &LoadRequest<'_>) -> Result<Config, LoadConfigError> {
     let Found { source, origin } = find(request)?;
     let mut entries = tree::parse(&source).map_err(LoadConfigError::invalid)?;
+    let has_limits_table = entries.contains_key("limits");
     let mut problems = tree::overlay(&mut entries, request.environment);
     problems.extend(overlay_flags(&mut entries, &request.overrides));
     let raw = raw::read(entries, &mut problems);
     let file_dir = origin.as_deref().and_then(Path::parent);
     let bases = Bases { file: file_dir.unwrap_or(request.working_dir), other: request.working_dir };
     match validate(raw, &bases, &mut problems) {
-        Some(config) if problems.is_empty() => Ok(with_paths(Config { origin, ..config }, request)),
+        Some(config) if problems.is_empty() => {
+            Ok(with_paths(Config { origin, has_limits_table, ..config }, request))
+        }
         Some(_) | None => Err(LoadConfigError::invalid(problems)),
     }
 }

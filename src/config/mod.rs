@@ -9,6 +9,7 @@
 //! open them know, and can point at the [`Place`]s that the configuration keeps.
 
 mod deregister;
+mod limits;
 mod load;
 mod place;
 mod problem;
@@ -16,7 +17,9 @@ mod raw;
 mod reader;
 mod scope;
 mod tree;
+mod usage;
 mod validate;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +28,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use amiwarden_core::{FamilyRule, Limits, LimitsOverride, Mode, PolicyName, PolicySettings, Region};
+use amiwarden_core::{
+    Duration, FamilyRule, Limits, LimitsOverride, Mode, PolicyName, PolicySettings, Region, UsageSettings,
+};
 use sha2::{Digest, Sha256};
 
 pub use deregister::DeregisterUnlimitedError;
@@ -57,10 +62,19 @@ pub struct Config {
     pub limits: Limits,
     /// Which limits somebody has written down, rather than left to their defaults.
     pub limits_stated: LimitsStated,
+    /// `limits.pause_file`: while this file exists, nothing is changed.
+    pub pause_file: Option<PathBuf>,
+    /// `limits.settle_after`: so old an intent whose effect does not show has to be before it counts as not having
+    /// taken effect. Until then its outcome is unknown.
+    pub settle_after: Duration,
+    /// Which sources of usage count, and how deep they are read.
+    pub usage: UsageSettings,
     /// How much happens at a time.
     pub speed: SpeedConfig,
     /// The file that it was read from; none for defaults and for the embedded sandbox configuration.
     pub origin: Option<PathBuf>,
+    /// Whether that file has `[limits]` already: a second one cannot be added to it.
+    pub has_limits_table: bool,
 }
 
 /// Where amiwarden remembers.

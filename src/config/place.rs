@@ -97,6 +97,9 @@ pub struct Placed<T> {
     pub place: Place,
 }
 
+/// A value, where somebody stated one.
+pub(super) type Stated<T> = Option<Placed<T>>;
+
 #[cfg(test)]
 mod tests {
     use super::*;

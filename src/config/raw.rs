@@ -1,18 +1,18 @@
-//! What the file may say: every section and key, read into a type of its own. Every value has its place, and
-//! nothing has a default yet. What the values mean together is for [`validate`](super::validate).
+//! What the file may say: every section and key, read into a type of its own (those of limits and usage beside
+//! their defaults). Every value has its place, and nothing has a default yet. What the values mean together is for [`validate`](super::validate).
 
 use std::collections::BTreeMap;
 
-use amiwarden_core::{AccountId, Duration, Ladder, Mode, Permanent, Region};
+use amiwarden_core::{AccountId, Mode, Region};
 
-use super::place::{Place, Placed};
+use super::limits::{self, RawCommonLimits, RawLimits};
+use super::place::{Place, Placed, Stated};
 use super::problem::Problem;
-use super::reader::{Read, Section, count, duration, list, parsed, some_text, text, word};
+use super::reader::{Read, Section, count, list, parsed, some_text, text, word};
 use super::scope::NamePattern;
 use super::tree::{Entries, Node, Value};
+use super::usage::{self, RawUsage};
 use super::{Param, ParamValue, RegionChoice};
-
-type Stated<T> = Option<Placed<T>>;
 
 /// The whole file.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub(super) struct RawConfig {
     pub(super) policies: RawPolicies,
     pub(super) policy: Vec<RawPolicy>,
     pub(super) limits: RawLimits,
+    pub(super) usage: RawUsage,
     pub(super) concurrent_scopes: Stated<u32>,
 }
 
@@ -58,7 +59,7 @@ pub(super) struct RawPolicy {
     pub(super) mode: Stated<Mode>,
     pub(super) params: BTreeMap<String, Param>,
     pub(super) scope: RawScope,
-    pub(super) limits: RawLimits,
+    pub(super) limits: RawCommonLimits,
 }
 
 /// `scope` of a `[[policy]]`.
@@ -68,22 +69,6 @@ pub(super) struct RawScope {
     pub(super) regions: Vec<Placed<Region>>,
     pub(super) tags: BTreeMap<String, Placed<String>>,
     pub(super) names: Vec<Placed<NamePattern>>,
-}
-
-/// `[limits]`, or `limits` of a `[[policy]]`, which knows the first six only.
-#[derive(Debug, Default)]
-pub(super) struct RawLimits {
-    pub(super) disable_per_cycle: Stated<u32>,
-    pub(super) deregister_per_cycle: Stated<u32>,
-    pub(super) other_per_cycle: Stated<u32>,
-    pub(super) min_age: Stated<Duration>,
-    pub(super) min_hold: Stated<Duration>,
-    pub(super) keep_newest: Stated<u32>,
-    pub(super) share_percent: Stated<u32>,
-    pub(super) surge_percent: Stated<u32>,
-    pub(super) permanent: Stated<Permanent>,
-    pub(super) ladder: Stated<Ladder>,
-    pub(super) opt_out_tag: Stated<String>,
 }
 
 const MODES: [(&str, Mode); 2] = [("observe", Mode::Observe), ("enforce", Mode::Enforce)];
@@ -100,7 +85,8 @@ pub(super) fn read(entries: Entries, problems: &mut Vec<Problem>) -> RawConfig {
         aws: aws(top.section("aws", "[aws]")),
         policies: policies(top.section("policies", "[policies]")),
         policy: policy_tables(&mut top),
-        limits: global_limits(top.section("limits", "[limits]")),
+        limits: limits::read_global(top.section("limits", "[limits]")),
+        usage: usage::read(top.section("usage", "[usage]")),
         concurrent_scopes: speed(top.section("speed", "[speed]")),
     };
     top.finish();
@@ -157,7 +143,7 @@ fn policy(node: Node, problems: &mut Vec<Problem>) -> Option<RawPolicy> {
         mode: section.value("mode", word(&MODES)),
         params: params(&mut section),
         scope: scope(section.section("scope", "[[policy]] scope")),
-        limits: policy_limits(section.section("limits", "[[policy]] limits")),
+        limits: limits::read_own(section.section("limits", "[[policy]] limits")),
     };
     section.finish();
     Some(raw)
@@ -197,39 +183,6 @@ fn scope(mut section: Section<'_>) -> RawScope {
     raw
 }
 
-fn policy_limits(mut section: Section<'_>) -> RawLimits {
-    let raw = common_limits(&mut section);
-    section.finish();
-    raw
-}
-
-fn global_limits(mut section: Section<'_>) -> RawLimits {
-    let raw = RawLimits {
-        share_percent: section.value("share_percent", count(0, 100)),
-        surge_percent: section.value("surge_percent", count(0, 100)),
-        permanent: section
-            .value("permanent", word(&[("refuse", Permanent::Refuse), ("allow", Permanent::Allow)])),
-        ladder: section
-            .value("ladder", word(&[("disabled-first", Ladder::DisabledFirst), ("any", Ladder::Any)])),
-        opt_out_tag: section.value("opt_out_tag", tag_key),
-        ..common_limits(&mut section)
-    };
-    section.finish();
-    raw
-}
-
-fn common_limits(section: &mut Section<'_>) -> RawLimits {
-    RawLimits {
-        disable_per_cycle: section.value("disable_per_cycle", count(0, u32::MAX)),
-        deregister_per_cycle: section.value("deregister_per_cycle", count(0, u32::MAX)),
-        other_per_cycle: section.value("other_per_cycle", count(0, u32::MAX)),
-        min_age: section.value("min_age", duration),
-        min_hold: section.value("min_hold", duration),
-        keep_newest: section.value("keep_newest", count(0, u32::MAX)),
-        ..RawLimits::default()
-    }
-}
-
 /// `"all"`, or a list of Regions. A variable may hold either.
 fn region_choice(section: &mut Section<'_>, key: &'static str) -> Option<RegionChoice> {
     let node = section.node(key)?;
@@ -243,12 +196,11 @@ fn region_choice(section: &mut Section<'_>, key: &'static str) -> Option<RegionC
         }
         _ => {}
     }
-    let named = section.items(node, region)?;
-    if named.is_empty() {
-        let problem = Problem::new(&place, "this names no Region");
+    let empty = |place: &Place| {
         let help = "leave the key out for the profile's Region, or write `regions = \"all\"`";
-        section.complain(problem.with_help(help));
-    }
+        Problem::new(place, "this names no Region").with_help(help)
+    };
+    let named = section.some_items(node, empty, region)?;
     let mut regions: Vec<Region> = Vec::new();
     for region in named.into_iter().map(|region| region.value) {
         if !regions.contains(&region) {
@@ -291,17 +243,4 @@ fn endpoint_url(node: Node) -> Read<String> {
     }
     let message = format!("`{url}` is not the URL of an endpoint, such as `http://127.0.0.1:4566`");
     Err(Problem::new(&place, message))
-}
-
-/// A tag key has 1 to 128 characters, and `aws:` is reserved (EC2 User Guide, "Tag your Amazon EC2 resources").
-fn tag_key(node: Node) -> Read<String> {
-    let place = node.place.clone();
-    let key = some_text(node)?;
-    if key.to_ascii_lowercase().starts_with("aws:") {
-        return Err(Problem::new(&place, "nobody but AWS can set tags that begin with `aws:`"));
-    }
-    if key.chars().count() > 128 {
-        return Err(Problem::new(&place, "a tag key has at most 128 characters"));
-    }
-    Ok(key)
 }

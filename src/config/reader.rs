@@ -78,9 +78,29 @@ impl<'p> Section<'p> {
     pub(super) fn items<T>(
         &mut self,
         node: Node,
-        mut read: impl FnMut(Node) -> Read<T>,
+        read: impl FnMut(Node) -> Read<T>,
     ) -> Option<Vec<Placed<T>>> {
         let items = list(node).map_err(|problem| self.problems.push(problem)).ok()?;
+        Some(self.each(items, read))
+    }
+
+    /// The same for a list that has to hold something: `empty` is what to say of one that does not.
+    pub(super) fn some_items<T>(
+        &mut self,
+        node: Node,
+        empty: impl FnOnce(&Place) -> Problem,
+        read: impl FnMut(Node) -> Read<T>,
+    ) -> Option<Vec<Placed<T>>> {
+        let place = node.place.clone();
+        let items = list(node).map_err(|problem| self.problems.push(problem)).ok()?;
+        if items.is_empty() {
+            self.problems.push(empty(&place));
+            return None;
+        }
+        Some(self.each(items, read))
+    }
+
+    fn each<T>(&mut self, items: Vec<Node>, mut read: impl FnMut(Node) -> Read<T>) -> Vec<Placed<T>> {
         let mut values = Vec::new();
         for item in items {
             let place = item.place.clone();
@@ -89,7 +109,7 @@ impl<'p> Section<'p> {
                 Err(problem) => self.problems.push(problem),
             }
         }
-        Some(values)
+        values
     }
 
     /// The table under `key`, of which every key is the user's, each value as `read` understands it.
@@ -206,6 +226,19 @@ pub(super) fn count(least: u32, most: u32) -> impl FnOnce(Node) -> Read<u32> {
             };
             Problem::new(&node.place, message)
         })
+    }
+}
+
+/// True or false.
+pub(super) fn boolean(node: Node) -> Read<bool> {
+    match node.value {
+        Value::Boolean(boolean) => Ok(boolean),
+        Value::Variable(text) => match text.trim() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(Problem::new(&node.place, format!("expected true or false, found `{text}`"))),
+        },
+        _ => Err(wrong_kind(&node, "true or false")),
     }
 }
 

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use amiwarden_core::{Duration, FamilyRule, Limits, LimitsOverride, Mode, ParseFamilyRuleError, PolicyName};
+use amiwarden_core::{FamilyRule, Limits, Mode, ParseFamilyRuleError, PolicyName};
 
+use super::limits::{self, DEFAULT_SETTLE_AFTER};
 use super::place::{Place, Placed};
 use super::problem::Problem;
-use super::raw::{RawConfig, RawLimits, RawPolicies, RawPolicy, RawScope, RawStore};
+use super::raw::{RawConfig, RawPolicies, RawPolicy, RawScope, RawStore};
+use super::usage;
 use super::{
     AwsConfig, Config, LimitsStated, PoliciesConfig, PolicyConfig, PolicyScope, RegionChoice, SpeedConfig,
     StoreConfig,
@@ -30,7 +31,8 @@ pub(super) struct Bases<'a> {
 }
 
 impl Bases<'_> {
-    fn resolve(&self, written: &Placed<String>) -> PathBuf {
+    /// Where a path leads that was written there.
+    pub(super) fn resolve(&self, written: &Placed<String>) -> PathBuf {
         let base = if written.place.is_in_text() { self.file } else { self.other };
         base.join(&written.value)
     }
@@ -39,12 +41,14 @@ impl Bases<'_> {
 /// The configuration that `raw` comes to. Where problems were found, it is of no use, or none at all.
 pub(super) fn validate(raw: RawConfig, bases: &Bases<'_>, problems: &mut Vec<Problem>) -> Option<Config> {
     let limits_stated = LimitsStated {
-        deregister_per_cycle: raw.limits.deregister_per_cycle.is_some(),
-        share_percent: raw.limits.share_percent.is_some(),
+        deregister_per_cycle: raw.limits.common.deregister_per_cycle.is_some(),
+        share_percent: raw.limits.common.share_percent.is_some(),
     };
-    let limits = limits(&raw.limits);
+    let limits = limits::global(&raw.limits);
     let policy = policy_tables(raw.policy, &limits, problems);
     let store = store(&raw.store, bases, problems);
+    let pause_file = limits::pause_file(&raw.limits, &store, bases, problems);
+    let usage = usage::settings(&raw.usage, problems);
     let family = family(&raw.policies, problems)?;
     let concurrent_scopes = value_or(raw.concurrent_scopes, DEFAULT_CONCURRENT_SCOPES);
     Some(Config {
@@ -59,8 +63,12 @@ pub(super) fn validate(raw: RawConfig, bases: &Bases<'_>, problems: &mut Vec<Pro
         policy,
         limits,
         limits_stated,
+        pause_file,
+        settle_after: copied_or(raw.limits.settle_after.as_ref(), DEFAULT_SETTLE_AFTER),
+        usage,
         speed: SpeedConfig { concurrent_scopes: usize::try_from(concurrent_scopes).ok()? },
         origin: None,
+        has_limits_table: false,
     })
 }
 
@@ -110,24 +118,8 @@ fn family_problem(place: &Place, error: &ParseFamilyRuleError) -> Problem {
     }
 }
 
-fn limits(raw: &RawLimits) -> Limits {
-    let default = Limits::default();
-    Limits {
-        disable_per_cycle: copied_or(raw.disable_per_cycle.as_ref(), default.disable_per_cycle),
-        deregister_per_cycle: copied_or(raw.deregister_per_cycle.as_ref(), default.deregister_per_cycle),
-        other_per_cycle: copied_or(raw.other_per_cycle.as_ref(), default.other_per_cycle),
-        share_percent: copied_or(raw.share_percent.as_ref(), default.share_percent),
-        surge_percent: copied_or(raw.surge_percent.as_ref(), default.surge_percent),
-        min_age: copied_or(raw.min_age.as_ref(), default.min_age),
-        min_hold: copied_or(raw.min_hold.as_ref(), default.min_hold),
-        keep_newest: copied_or(raw.keep_newest.as_ref(), default.keep_newest),
-        permanent: copied_or(raw.permanent.as_ref(), default.permanent),
-        ladder: copied_or(raw.ladder.as_ref(), default.ladder),
-        opt_out_tag: raw.opt_out_tag.as_ref().map_or(default.opt_out_tag, |it| it.value.clone()),
-    }
-}
-
-fn copied_or<T: Copy>(stated: Option<&Placed<T>>, default: T) -> T {
+/// The same for what can be copied, and is asked for again.
+pub(super) fn copied_or<T: Copy>(stated: Option<&Placed<T>>, default: T) -> T {
     stated.map_or(default, |stated| stated.value)
 }
 
@@ -138,8 +130,8 @@ fn policy_tables(
 ) -> BTreeMap<PolicyName, PolicyConfig> {
     let mut policies: BTreeMap<PolicyName, PolicyConfig> = BTreeMap::new();
     for raw in tables {
-        let limits = policy_limits(&raw.limits, global, problems);
-        let name = match policy_name(&raw) {
+        let limits = limits::own(raw.limits, global, problems);
+        let name = match policy_name(raw.file.as_ref(), &raw.place) {
             Ok(name) => name,
             Err(problem) => {
                 problems.push(problem);
@@ -164,9 +156,9 @@ fn policy_tables(
 }
 
 /// A policy is named by its file, which lies in the policy directory itself.
-fn policy_name(raw: &RawPolicy) -> Result<PolicyName, Problem> {
-    let Some(file) = &raw.file else {
-        let problem = Problem::new(&raw.place, "this [[policy]] does not say which policy it is about");
+fn policy_name(file: Option<&Placed<String>>, place: &Place) -> Result<PolicyName, Problem> {
+    let Some(file) = file else {
+        let problem = Problem::new(place, "this [[policy]] does not say which policy it is about");
         return Err(problem.with_help("add its file, such as `file = \"retire-stale.rhai\"`"));
     };
     match file.value.strip_suffix(".rhai") {
@@ -189,48 +181,4 @@ fn policy_scope(raw: RawScope) -> PolicyScope {
         tags: raw.tags.into_iter().map(|(key, it)| (key, it.value)).collect(),
         names: raw.names.into_iter().map(|it| it.value).collect(),
     }
-}
-
-/// A policy's own limits. One that is looser than the global one would not hold, and is a mistake.
-fn policy_limits(raw: &RawLimits, global: &Limits, problems: &mut Vec<Problem>) -> LimitsOverride {
-    let mut caps = |key: &str, own: &Option<Placed<u32>>, global: u32| {
-        let own = own.as_ref()?;
-        if own.value > global {
-            problems.push(looser(&own.place, key, &own.value, &global));
-        }
-        Some(own.value)
-    };
-    let disable_per_cycle = caps("disable_per_cycle", &raw.disable_per_cycle, global.disable_per_cycle);
-    let deregister_per_cycle =
-        caps("deregister_per_cycle", &raw.deregister_per_cycle, global.deregister_per_cycle);
-    let other_per_cycle = caps("other_per_cycle", &raw.other_per_cycle, global.other_per_cycle);
-    let mut minimum = |key: &str, own: &Option<Placed<Duration>>, global: Duration| {
-        let own = own.as_ref()?;
-        if own.value < global {
-            problems.push(looser(&own.place, key, &own.value, &global));
-        }
-        Some(own.value)
-    };
-    let min_age = minimum("min_age", &raw.min_age, global.min_age);
-    let min_hold = minimum("min_hold", &raw.min_hold, global.min_hold);
-    let keep_newest = raw.keep_newest.as_ref().map(|own| {
-        if own.value < global.keep_newest {
-            problems.push(looser(&own.place, "keep_newest", &own.value, &global.keep_newest));
-        }
-        own.value
-    });
-    LimitsOverride {
-        disable_per_cycle,
-        deregister_per_cycle,
-        other_per_cycle,
-        min_age,
-        min_hold,
-        keep_newest,
-    }
-}
-
-fn looser(place: &Place, key: &str, own: &dyn fmt::Display, global: &dyn fmt::Display) -> Problem {
-    let message = format!("{key} is looser here ({own}) than for all policies ({global})");
-    let help = format!("a policy can be held tighter, never looser: change it here or in [limits] {key}");
-    Problem::new(place, message).with_help(help)
 }

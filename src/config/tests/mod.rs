@@ -1,11 +1,15 @@
 mod covers;
+mod deregister;
+mod limits;
 mod problems;
+mod shipped;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use amiwarden_core::{Duration, Ladder, Limits, LimitsOverride, Mode, Permanent, PolicyName, Region};
+use amiwarden_core::{Duration, Limits, Mode, PolicyName, Region, UsageSettings, Window};
 
 use super::*;
 
@@ -79,6 +83,11 @@ fn policy(name: &str) -> PolicyName {
     PolicyName::new(name)
 }
 
+fn window(days: &[&str], hours: Option<&str>, time_zone: Option<&str>) -> Window {
+    let days: Vec<String> = days.iter().map(|day| (*day).to_owned()).collect();
+    Window::new(&days, hours, time_zone).unwrap()
+}
+
 #[test]
 fn an_empty_file_is_a_configuration_that_changes_nothing() {
     let fixture = Fixture::with_file("");
@@ -88,6 +97,9 @@ fn an_empty_file_is_a_configuration_that_changes_nothing() {
     assert_eq!(config.limits_stated, LimitsStated::default());
     assert_eq!(config.store.path, fixture.at("amiwarden.db"));
     assert_eq!(config.store.ledger_head, fixture.at("amiwarden.head"));
+    assert_eq!(config.pause_file, None);
+    assert_eq!(config.settle_after, Duration::from_minutes(5));
+    assert_eq!(config.usage, UsageSettings::default());
     assert_eq!(config.aws, AwsConfig { regions: RegionChoice::Default, endpoint_url: None, profile: None });
     assert_eq!(config.policies.dir, None);
     assert_eq!(config.speed.concurrent_scopes, 8);
@@ -96,7 +108,7 @@ fn an_empty_file_is_a_configuration_that_changes_nothing() {
 }
 
 #[test]
-fn every_key_is_read() {
+fn every_key_is_read_besides_those_of_limits_and_usage() {
     let config = Fixture::with_file(
         r#"
         mode = "enforce"
@@ -115,19 +127,6 @@ fn every_key_is_read() {
         mode = "observe"
         params = { max_age = "120d", most = 3, share = 0.5, strict = true, accounts = ["1"], owners = { a = "b" } }
         scope = { accounts = ["111122223333"], regions = ["eu-west-1"], tags = { Env = "dev" }, names = ["web-*"] }
-        limits = { disable_per_cycle = 1, deregister_per_cycle = 1, other_per_cycle = 1, min_age = "30d", min_hold = "30d", keep_newest = 2 }
-        [limits]
-        disable_per_cycle = 2
-        deregister_per_cycle = 3
-        other_per_cycle = 4
-        share_percent = 5
-        surge_percent = 6
-        min_age = "8d"
-        min_hold = "12h"
-        keep_newest = 0
-        permanent = "allow"
-        ladder = "any"
-        opt_out_tag = "keep"
         [speed]
         concurrent_scopes = 64
         "#,
@@ -142,21 +141,6 @@ fn every_key_is_read() {
     assert_eq!(config.aws.endpoint_url.as_deref(), Some("http://127.0.0.1:4566"));
     assert_eq!(config.aws.profile.as_deref(), Some("images"));
     assert_eq!(config.policies.dir, Some(dir.join("rules")));
-    let limits = Limits {
-        disable_per_cycle: 2,
-        deregister_per_cycle: 3,
-        other_per_cycle: 4,
-        share_percent: 5,
-        surge_percent: 6,
-        min_age: Duration::from_days(8),
-        min_hold: Duration::from_seconds(12 * 3600),
-        keep_newest: 0,
-        permanent: Permanent::Allow,
-        ladder: Ladder::Any,
-        opt_out_tag: "keep".to_owned(),
-    };
-    assert_eq!(config.limits, limits);
-    assert_eq!(config.limits_stated, LimitsStated { deregister_per_cycle: true, share_percent: true });
     assert_eq!(config.speed.concurrent_scopes, 64);
     let retire = &config.policy[&policy("retire-stale")];
     assert_eq!(retire.mode, Some(Mode::Observe));
@@ -168,16 +152,6 @@ fn every_key_is_read() {
     assert_eq!(param("accounts"), &ParamValue::List(vec![ParamValue::Text("1".to_owned())]));
     let owners = BTreeMap::from([("a".to_owned(), ParamValue::Text("b".to_owned()))]);
     assert_eq!(param("owners"), &ParamValue::Map(owners));
-    let own = LimitsOverride {
-        disable_per_cycle: Some(1),
-        deregister_per_cycle: Some(1),
-        other_per_cycle: Some(1),
-        min_age: Some(Duration::from_days(30)),
-        min_hold: Some(Duration::from_days(30)),
-        keep_newest: Some(2),
-    };
-    assert_eq!(retire.limits, own);
-    assert_eq!(config.settings_of(&policy("retire-stale")).limits, own);
 }
 
 #[test]
@@ -271,84 +245,26 @@ fn a_file_that_is_named_has_to_exist() {
 }
 
 #[test]
-fn the_sandbox_uses_its_own_configuration() {
-    let ours =
-        || Fixture::with_file("[store]\npath = \"production.db\"").variable("AMIWARDEN_CONFIG", "x.toml");
-    let fixture = Fixture { without_file: WithoutFile::Sandbox, ..ours() };
-    let config = fixture.loaded();
-    assert_eq!(config.origin, None);
-    assert_eq!(config.mode, Mode::Observe);
-    assert_eq!(config.store.path, fixture.at("amiwarden-sandbox.db"));
-    assert_eq!(config.limits.permanent, Permanent::Allow);
-    assert_eq!((config.limits.share_percent, config.limits.surge_percent), (50, 60));
-    assert_eq!(config.limits.min_age, Duration::from_days(1));
-    let known = &config.policy[&policy("unshare-unknown-accounts")].params["known_accounts"].value;
-    let accounts = ["222233334444", "333344445555"].map(|account| ParamValue::Text(account.to_owned()));
-    assert_eq!(known, &ParamValue::List(accounts.into()));
-    // It may enforce deregistering: its limits are written down.
-    assert_eq!(config.check_deregister(&[policy("retire-stale")]), Ok(()));
-    // A file that is named all the same is used.
-    let named = Fixture { without_file: WithoutFile::Sandbox, ..ours() }.named("amiwarden.toml");
-    assert_eq!(named.loaded().store.path, named.at("production.db"));
-}
-
-#[test]
-fn the_template_says_what_holds_without_it() {
-    let fixture = Fixture::with_file(TEMPLATE);
-    let (template, default) = (fixture.loaded(), Fixture::with_file("").loaded());
-    assert_eq!(template.mode, default.mode);
-    assert_eq!(template.limits, default.limits);
-    assert_eq!(template.store.path, fixture.at("amiwarden.db"));
-    assert_eq!(template.store.ledger_head, fixture.at("amiwarden.head"));
-    assert_eq!(template.aws, default.aws);
-    assert_eq!(template.speed, default.speed);
-    // The one difference: `init` writes a policy directory beside the file.
-    assert_eq!(template.policies.dir, Some(fixture.at("policies")));
-    assert_eq!(default.policies.dir, None);
-    assert_eq!(format!("{:?}", template.policies.family), format!("{:?}", default.policies.family));
-    assert!(template.policy.is_empty());
-    // Whoever only ran `init` has not chosen any limits for deregistering.
-    assert_eq!(template.limits_stated, LimitsStated::default());
-}
-
-#[test]
-fn every_line_of_the_template_that_is_marked_as_a_comment_can_be_used() {
-    let is_setting = |line: &str| line.starts_with("[[") || line.split(' ').nth(1) == Some("=");
-    let used: Vec<String> = TEMPLATE
-        .lines()
-        .map(|line| {
-            let bare = line.trim_start_matches("# ");
-            if is_setting(bare) { bare.to_owned() } else { line.to_owned() }
-        })
-        .collect();
-    let config = Fixture::with_file(&used.join("\n")).loaded();
-    assert_eq!(config.aws.profile.as_deref(), Some("images"));
-    assert!(matches!(&config.aws.regions, RegionChoice::Named(regions) if regions.len() == 2));
-    assert!(config.aws.endpoint_url.is_some() && config.policies.dir.is_some());
-    assert_eq!(config.limits, Limits::default());
-    assert_eq!(config.limits_stated, LimitsStated { deregister_per_cycle: true, share_percent: true });
-    let retire = &config.policy[&policy("retire-stale")];
-    assert!(retire.mode.is_some() && retire.params.len() == 2 && retire.limits.keep_newest == Some(2));
-    assert!(!retire.scope.names.is_empty() && !retire.scope.tags.is_empty());
-}
-
-#[test]
-fn deregistering_is_enforced_only_within_limits_that_somebody_wrote_down() {
-    let check = |text: &str, policies: &[&str], expected: Option<(&[&str], bool, bool)>| {
-        let enforced: Vec<PolicyName> = policies.iter().map(|name| policy(name)).collect();
-        let result = Fixture::with_file(text).loaded().check_deregister(&enforced);
-        let found = result.err().map(|error| (error.policies, error.needs_per_cycle, error.needs_share));
-        let expected = expected.map(|(names, cap, share)| {
-            (names.iter().map(|name| policy(name)).collect::<Vec<_>>(), cap, share)
-        });
-        assert_eq!(found, expected, "{text}");
-    };
-    check("", &[], None);
-    check("", &["a"], Some((&["a"], true, true)));
-    check("[limits]\nderegister_per_cycle = 10\n", &["a"], Some((&["a"], false, true)));
-    check("[limits]\nshare_percent = 10\n", &["a", "b"], Some((&["a", "b"], true, false)));
-    check("[limits]\nderegister_per_cycle = 0\nshare_percent = 0\n", &["a"], None);
-    let own = "[limits]\nshare_percent = 10\n[[policy]]\nfile = \"a.rhai\"\nlimits = { deregister_per_cycle = 1 }\n";
-    check(own, &["a"], None);
-    check(own, &["a", "b"], Some((&["b"], true, false)));
+fn the_digest_knows_every_setting() {
+    let lines = [
+        "",
+        "[limits]\ncollapse_percent = 31\n",
+        "[limits]\nrehearse_cycles = 2\n",
+        "[limits]\nwindow = { days = [\"Mon\"] }\n",
+        "[limits]\nwindow = { days = [\"Mon\"], time_zone = \"Europe/Berlin\" }\n",
+        "[limits]\nwindow = { days = [\"Mon\"], time_zone = \"Europe/Paris\" }\n",
+        "[limits]\npause_file = \"/run/pause\"\n",
+        "[limits]\nsettle_after = \"6m\"\n",
+        "[usage]\nlaunch_template_versions = 1\n",
+        "[usage]\nusage_reports = true\n",
+        "[usage]\ndisabled_sources = [\"fleets\"]\n",
+    ];
+    let mut fixture = Fixture::new();
+    let mut digests = std::collections::BTreeSet::new();
+    for text in lines {
+        fixture = fixture.and_file("amiwarden.toml", text);
+        let digest = fixture.loaded().digest();
+        assert_eq!(digest, fixture.loaded().digest(), "{text}");
+        assert!(digests.insert(digest), "{text}");
+    }
 }

@@ -4,12 +4,12 @@ use super::super::*;
 use super::Fixture;
 
 /// What is wrong with this file, all of it.
-fn problems(fixture: &Fixture) -> String {
+pub(super) fn problems(fixture: &Fixture) -> String {
     fixture.load().unwrap_err().to_string()
 }
 
 /// The messages alone, without lines and advice.
-fn messages(text: &str) -> Vec<String> {
+pub(super) fn messages(text: &str) -> Vec<String> {
     match Fixture::with_file(text).load() {
         Err(LoadConfigError::Invalid(problems)) => {
             problems.iter().map(|problem| format!("{}: {}", problem.place, problem.message)).collect()
@@ -18,7 +18,8 @@ fn messages(text: &str) -> Vec<String> {
     }
 }
 
-fn check(text: &str, expected: &str) {
+/// Exactly one thing is wrong with this file.
+pub(super) fn check(text: &str, expected: &str) {
     assert_eq!(messages(text), [expected], "{text}");
 }
 
@@ -62,7 +63,7 @@ file = "retire-stale.rhai"
        |
      2 | colour = true
        | ^^^^^^
-       = known here: `mode`, `store`, `aws`, `policies`, `policy`, `limits` and `speed`
+       = known here: `mode`, `store`, `aws`, `policies`, `policy`, `limits`, `usage` and `speed`
 
     amiwarden.toml:5:25: `Ireland` is not a Region's code, such as `eu-west-1`
        |
@@ -129,14 +130,7 @@ file = "retire-stale.rhai"
 
 #[test]
 fn keys_of_features_that_do_not_exist_are_unknown() {
-    for (section, key) in [
-        ("limits", "window = {}"),
-        ("limits", "collapse_percent = 30"),
-        ("limits", "rehearse_cycles = 1"),
-        ("speed", "api_share_percent = 60"),
-        ("usage", "usage_reports = false"),
-        ("http", "listen = \"127.0.0.1:9464\""),
-    ] {
+    for (section, key) in [("speed", "api_share_percent = 60"), ("http", "listen = \"127.0.0.1:9464\"")] {
         let messages = messages(&format!("[{section}]\n{key}\n"));
         assert_eq!(messages.len(), 1, "{messages:?}");
         assert!(messages[0].contains("unknown key"), "{messages:?}");
@@ -170,6 +164,10 @@ fn each_value_is_checked() {
     check("[speed]\nconcurrent_scopes = 65", "amiwarden.toml:2:21: 65 is out of range: 1 to 64 is expected");
     check("[aws]\nregions = []", "amiwarden.toml:2:11: this names no Region");
     check(
+        "[aws]\nregions = [\"Ireland\"]",
+        "amiwarden.toml:2:12: `Ireland` is not a Region's code, such as `eu-west-1`",
+    );
+    check(
         "[aws]\nregions = \"eu-west-1\"",
         "amiwarden.toml:2:11: expected a list of Regions or `\"all\"`, found `eu-west-1`",
     );
@@ -202,30 +200,6 @@ fn what_is_not_toml_says_where() {
     assert!(text.contains("2 | [limits"), "{text}");
     let twice = problems(&Fixture::with_file("mode = \"observe\"\nmode = \"enforce\"\n"));
     assert!(twice.contains("amiwarden.toml:2:1: duplicate key"), "{twice}");
-}
-
-#[test]
-fn a_policy_can_be_held_tighter_never_looser() {
-    let limits = |own: &str| {
-        format!("[limits]\nmin_age = \"7d\"\n[[policy]]\nfile = \"a.rhai\"\nlimits = {{ {own} }}\n")
-    };
-    for tighter in
-        ["disable_per_cycle = 50", "deregister_per_cycle = 0", "min_age = \"7d\"", "keep_newest = 1"]
-    {
-        assert!(Fixture::with_file(&limits(tighter)).load().is_ok(), "{tighter}");
-    }
-    for (looser, message) in [
-        ("disable_per_cycle = 51", "disable_per_cycle is looser here (51) than for all policies (50)"),
-        ("deregister_per_cycle = 11", "deregister_per_cycle is looser here (11) than for all policies (10)"),
-        ("other_per_cycle = 201", "other_per_cycle is looser here (201) than for all policies (200)"),
-        ("min_age = \"6d\"", "min_age is looser here (6 days) than for all policies (7 days)"),
-        ("min_hold = \"1d\"", "min_hold is looser here (1 day) than for all policies (7 days)"),
-        ("keep_newest = 0", "keep_newest is looser here (0) than for all policies (1)"),
-    ] {
-        let messages = messages(&limits(looser));
-        assert_eq!(messages.len(), 1, "{messages:?}");
-        assert!(messages[0].ends_with(message), "{messages:?}");
-    }
 }
 
 #[test]
@@ -298,20 +272,6 @@ fn a_policy_that_there_is_not_is_pointed_at() {
        = did you mean `retire-stale.rhai`?
 "#);
     assert!(config.check_policies(&["retire-stal", "strip-public"].map(PolicyName::new)).is_ok());
-}
-
-#[test]
-fn deregistering_without_limits_says_what_to_write() {
-    let origin = Some("amiwarden.toml".into());
-    let config = Config { origin, ..Fixture::new().load().unwrap() };
-    let error = config.check_deregister(&["retire-stale", "purge"].map(PolicyName::new)).unwrap_err();
-    insta::assert_snapshot!(error, @r#"
-    the policies `retire-stale` and `purge` deregister images, and deregistering is only enforced within limits that somebody has chosen; write in amiwarden.toml:
-
-    [limits]
-    deregister_per_cycle = 10   # images deregistered in one cycle, over all scopes
-    share_percent = 10          # of a scope's images, disabled or deregistered in one cycle
-"#);
 }
 
 #[test]
