@@ -94,8 +94,14 @@ impl Intercept for CallLog {
         let (Some(body), Some(metadata)) = (response.body().bytes(), config.load::<Metadata>()) else {
             return Ok(());
         };
-        if response.status().is_success() && !is_whole(self.protocol, metadata.name(), body) {
+        if !response.status().is_success() {
+            return Ok(());
+        }
+        if !is_whole(self.protocol, metadata.name(), body) {
             return Err("the reply stops before its end".into());
+        }
+        if !has_list(metadata.name(), body) {
+            return Err("the reply has no list".into());
         }
         Ok(())
     }
@@ -138,6 +144,17 @@ fn is_whole(protocol: Protocol, operation: &str, body: &[u8]) -> bool {
     }
 }
 
+/// Whether the list is there that a reply of Auto Scaling consists of. Where it is not, the SDK puts an empty one in its
+/// place, because the model requires one: no answer would pass for the answer that there is nothing.
+fn has_list(operation: &str, body: &[u8]) -> bool {
+    let list: &[u8] = match operation {
+        "DescribeAutoScalingGroups" => b"<AutoScalingGroups",
+        "DescribeLaunchConfigurations" => b"<LaunchConfigurations",
+        _ => return true,
+    };
+    body.windows(list.len()).any(|window| window == list)
+}
+
 /// The seconds of a date in the one form that HTTP permits a server to send (RFC 9110, section 5.6.7). Anything that
 /// would be written differently, such as one with a wrong day of the week, is no date.
 fn http_date(text: &str) -> Option<i64> {
@@ -170,6 +187,18 @@ mod tests {
         check("{}\n", true);
         check("{\"Parameters\":[]", false);
         check("", false);
+    }
+
+    #[test]
+    fn a_reply_of_auto_scaling_has_a_list() {
+        let check = |operation: &str, body: &str, expected: bool| {
+            assert_eq!(has_list(operation, body.as_bytes()), expected, "{operation} {body}");
+        };
+        check("DescribeAutoScalingGroups", "<AutoScalingGroups/>", true);
+        check("DescribeAutoScalingGroups", "<DescribeAutoScalingGroupsResponse/>", false);
+        check("DescribeLaunchConfigurations", "<x><LaunchConfigurations></x>", true);
+        check("DescribeLaunchConfigurations", "", false);
+        check("DescribeImages", "", true);
     }
 
     #[test]

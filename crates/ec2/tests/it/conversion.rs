@@ -285,10 +285,12 @@ async fn snapshots_are_read_with_size_and_tier() {
         "DescribeSnapshots",
         "<snapshotSet>\
          <item><snapshotId>snap-1</snapshotId><volumeSize>30</volumeSize><storageTier>standard</storageTier>\
-         <fullSnapshotSizeInBytes>5000000000</fullSnapshotSizeInBytes></item>\
+         <fullSnapshotSizeInBytes>5000000000</fullSnapshotSizeInBytes>\
+         <tagSet><item><key>Env</key><value>dev</value></item></tagSet></item>\
          <item><snapshotId>snap-2</snapshotId><storageTier>archive</storageTier></item>\
          <item><snapshotId>snap-3</snapshotId><volumeSize>-1</volumeSize><storageTier>glacial</storageTier></item>\
-         <item><volumeSize>1</volumeSize></item></snapshotSet>",
+         <item><volumeSize>1</volumeSize></item>\
+         <item><snapshotId>snap-4</snapshotId><tagSet><item><value>dev</value></item></tagSet></item></snapshotSet>",
     );
     let server = Server::scripted([reply]).await;
     let listing = reader(&server).await.snapshots().await;
@@ -297,14 +299,19 @@ async fn snapshots_are_read_with_size_and_tier() {
         volume_size_gib,
         full_size_bytes,
         tier,
+        tags: BTreeMap::new(),
     };
+    let mut tagged = snapshot("snap-1", Some(30), Some(5_000_000_000), StorageTier::Standard);
+    tagged.tags = BTreeMap::from([("Env".to_owned(), "dev".to_owned())]);
     let expected = [
-        snapshot("snap-1", Some(30), Some(5_000_000_000), StorageTier::Standard),
+        tagged,
         snapshot("snap-2", None, None, StorageTier::Archive),
         snapshot("snap-3", None, None, StorageTier::Other),
     ];
     assert_eq!(listing.items, expected);
-    assert_eq!(listing.gap, Some(Gap::new("DescribeSnapshots: page 1: a snapshot without an id")));
+    let gap =
+        "DescribeSnapshots: page 1: a snapshot has a tag without a key; page 1: a snapshot without an id";
+    assert_eq!(listing.gap, Some(Gap::new(gap)));
     let form = &server.requests()[0].form;
     assert_eq!((form["Owner.1"].as_str(), form["MaxResults"].as_str()), ("self", "1000"));
 }

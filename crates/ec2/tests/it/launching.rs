@@ -166,7 +166,10 @@ async fn a_group_whose_image_cannot_be_found_out_is_a_gap() {
             "auto-scaling-group a: DescribeLaunchTemplateVersions: EC2 was asked for version 4 and did not show it",
         ),
         (
-            vec![groups(&[("a", configured)]), (CONFIGURATIONS, Reply::error(403, "AccessDenied", "No."))],
+            vec![
+                groups(&[("a", configured)]),
+                (CONFIGURATIONS, Reply::auto_scaling_error(403, "AccessDenied", "No.")),
+            ],
             "AccessDenied: No. (the credentials need autoscaling:DescribeLaunchConfigurations)",
         ),
         (

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiwarden_core::{
     Call, CallErrorKind, CloudReader, CloudWriter, DeregistrationProtection, Image, ImageId, ImageState,
-    LaunchPermission, LaunchPermissions, Reading, SnapshotFate, Source, TemplateVersions, Timestamp,
+    ImageUse, LaunchPermission, LaunchPermissions, Reading, RetainedKind, SnapshotFate, Source,
+    TemplateVersions, Timestamp, UseKind,
 };
 use amiwarden_ec2::{ConnectOptions, Connection, Ec2Reader, Ec2Writer, RegionChoice, connect};
 use amiwarden_sandbox::{Fault, FaultKind, Fleet, Sandbox, SandboxOptions};
@@ -25,8 +26,28 @@ const FLEET: &str = r#"{
   "launch_templates": [
     { "name": "golden", "versions": [{ "version": 1, "image": "resolve:ssm:/golden/web" }] }
   ],
-  "ssm_parameters": { "/golden/web": "gold" }
+  "ssm_parameters": { "/golden/web": "gold" },
+  "launch_configurations": [{ "name": "lc", "image": "old" }],
+  "auto_scaling_groups": [
+    { "name": "configured", "launch_configuration": "lc" },
+    { "name": "templated", "launch_template": { "name": "golden", "version": "1" } },
+    { "name": "mixed", "mixed_instances": {
+        "launch_template": { "name": "golden" }, "overrides": [{ "image": "web" }] } }
+  ],
+  "image_recipes": [{ "name": "r", "image": "web", "kind": "container" }],
+  "foreign_uses": [
+    { "image": "web", "account": "444455556666", "kind": "instance", "count": 3 },
+    { "image": "web", "account": "************", "kind": "launch-template", "count": 1 }
+  ],
+  "recycle_bin_rules": [
+    { "resource": "image", "retention_days": 30, "exclude_tags": { "Env": "test" } },
+    { "resource": "snapshot", "retention_days": 7, "tags": { "Team": null } }
+  ]
 }"#;
+
+fn now() -> Timestamp {
+    "2026-11-20T12:00:00Z".parse().unwrap()
+}
 
 struct Scene {
     sandbox: Sandbox,
@@ -37,8 +58,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
-        let mut options_of_sandbox = SandboxOptions::new(Fleet::from_json(FLEET).unwrap(), now);
+        let mut options_of_sandbox = SandboxOptions::new(Fleet::from_json(FLEET).unwrap(), now());
         options_of_sandbox.page_size_max = 2;
         let sandbox = Sandbox::start(options_of_sandbox).await.unwrap();
         let connection = connect(options(&sandbox.endpoint_url())).await.unwrap();
@@ -81,17 +101,74 @@ async fn a_fleet_is_listed_with_all_that_uses_it() {
     assert_eq!(names, BTreeSet::from(["gold", "old", "web"].map(str::to_owned)));
     let snapshots = scene.reader.snapshots().await;
     assert_eq!((snapshots.items.len(), snapshots.gap), (3, None));
-    for (source, image) in [(Source::Instances, "web"), (Source::LaunchTemplates, "gold")] {
+    for (source, images) in [
+        (Source::Instances, &["web"][..]),
+        (Source::LaunchTemplates, &["gold"]),
+        (Source::AutoScalingGroups, &["gold", "old", "web"]),
+        (Source::LaunchConfigurations, &["old"]),
+        (Source::SsmParameters, &["gold"]),
+    ] {
         let uses = scene.reader.uses(source).await;
         assert_eq!(uses.gap, None, "{source}");
-        let images: Vec<_> = uses.items.iter().map(|image_use| image_use.image.clone()).collect();
-        assert_eq!(images, [scene.id(image)], "{source}");
+        let seen: BTreeSet<_> = uses.items.iter().map(|image_use| image_use.image.clone()).collect();
+        assert_eq!(seen, images.iter().map(|image| scene.id(image)).collect(), "{source}");
     }
+    assert!(scene.reader.server_time().is_some());
     let web = scene.image("web").await;
     assert_eq!(web.public, Reading::Present(true));
     assert_eq!(scene.permissions("web").await.len(), 2);
     assert_eq!(scene.image("old").await.state, ImageState::Disabled);
     assert_eq!(scene.reader.image(&ImageId::new("ami-0fedcba9876543210")).await, Ok(None));
+}
+
+#[tokio::test]
+async fn candidates_are_asked_about_one_by_one() {
+    let scene = Scene::new().await;
+    let (web, gone) = (scene.id("web"), ImageId::new("ami-0fedcba9876543210"));
+    let images = vec![web.clone(), gone.clone()];
+    let kinds = |uses: &[ImageUse]| uses.iter().map(|image_use| image_use.kind).collect::<Vec<_>>();
+    let mut references = scene.reader.candidate_uses(Source::ImageReferences, images, now()).await;
+    let of_web = references.remove(&web).unwrap();
+    assert_eq!((kinds(&of_web.uses), of_web.gap), (vec![UseKind::Instance, UseKind::ContainerRecipe], None));
+    assert!(references.remove(&gone).unwrap().gap.is_some());
+    // There is no report, so one is asked for and waited for.
+    let mut reports = scene.reader.candidate_uses(Source::UsageReports, vec![web.clone()], now()).await;
+    let of_web = reports.remove(&web).unwrap();
+    assert_eq!((kinds(&of_web.uses), of_web.gap), (vec![UseKind::Instance, UseKind::LaunchTemplate], None));
+    assert!(of_web.as_of < now());
+    let sent = scene.sandbox.cloud().requests();
+    assert_eq!(sent.iter().filter(|request| request.action == "CreateImageUsageReport").count(), 1);
+}
+
+#[tokio::test]
+async fn the_rules_of_the_recycle_bin_are_read() {
+    let scene = Scene::new().await;
+    let rules = scene.reader.retention_rules().await;
+    assert_eq!(rules.gap, None);
+    let days: Vec<_> = rules.items.iter().map(|rule| (rule.kind, rule.retention_days)).collect();
+    assert_eq!(days, [(RetainedKind::Image, 30), (RetainedKind::Snapshot, 7)]);
+    assert_eq!(rules.items[0].exclude_tags, [("Env".to_owned(), Some("test".to_owned()))]);
+    assert_eq!(rules.items[1].tags, [("Team".to_owned(), None)]);
+}
+
+#[tokio::test]
+async fn each_source_that_is_denied_is_a_gap() {
+    for (action, source) in [
+        ("DescribeInstances", Source::Instances),
+        ("DescribeLaunchTemplateVersions", Source::LaunchTemplates),
+        ("DescribeLaunchTemplateVersions", Source::AutoScalingGroups),
+        ("DescribeAutoScalingGroups", Source::AutoScalingGroups),
+        ("DescribeLaunchConfigurations", Source::AutoScalingGroups),
+        ("DescribeLaunchConfigurations", Source::LaunchConfigurations),
+        ("DescribeParameters", Source::SsmParameters),
+        ("GetParameters", Source::SsmParameters),
+    ] {
+        let scene = Scene::new().await;
+        scene.sandbox.cloud().inject(Fault::new(action, FaultKind::Denied).every_time());
+        let gap = scene.reader.uses(source).await.gap.unwrap().reason;
+        assert!(gap.contains("the credentials need"), "{source}: {gap}");
+        assert!(gap.contains(action), "{source}: {gap}");
+    }
 }
 
 #[tokio::test]

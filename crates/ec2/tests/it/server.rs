@@ -67,6 +67,15 @@ impl Reply {
         Self::Whole(status, body)
     }
 
+    /// Auto Scaling's form of an error.
+    pub(crate) fn auto_scaling_error(status: u16, code: &str, message: &str) -> Self {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+             <RequestId>{REQUEST_ID}</RequestId></ErrorResponse>"
+        );
+        Self::Whole(status, body)
+    }
+
     fn bytes(&self) -> Option<Vec<u8>> {
         let (status, body, length) = match self {
             Self::Whole(status, body) => (status, body, Some(body.len())),
@@ -88,12 +97,17 @@ impl Reply {
     }
 }
 
-/// The body of a successful reply.
+/// The body of a successful reply: that of Auto Scaling, whose request id comes last, where the content has its form.
 pub(crate) fn body(action: &str, content: &str) -> String {
+    let (before, after) = if content.starts_with(&format!("<{action}Result>")) {
+        (String::new(), format!("<ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata>"))
+    } else {
+        (format!("<requestId>{REQUEST_ID}</requestId>"), String::new())
+    };
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\
-         <requestId>{REQUEST_ID}</requestId>{content}</{action}Response>"
+         {before}{content}{after}</{action}Response>"
     )
 }
 

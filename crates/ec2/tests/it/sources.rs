@@ -157,8 +157,11 @@ async fn nothing_is_shown_to_be_used_where_there_is_nothing() {
 #[tokio::test]
 async fn a_missing_permission_is_named() {
     for shape in shapes() {
-        let code = if shape.item == "member" { "AccessDenied" } else { "UnauthorizedOperation" };
-        let denied = Reply::error(403, code, "No.");
+        let (code, denied) = if shape.item == "member" {
+            ("AccessDenied", Reply::auto_scaling_error(403, "AccessDenied", "No."))
+        } else {
+            ("UnauthorizedOperation", Reply::error(403, "UnauthorizedOperation", "No."))
+        };
         let needs = format!("page 2: {code}: No. (the credentials need {}", shape.permission);
         shape.check_gap(vec![shape.page(&[shape.used], "1"), denied], &needs).await;
     }
@@ -201,6 +204,6 @@ async fn a_reply_without_a_list_is_a_gap() {
         let (images, gap) = shape.read(vec![Reply::ok(shape.action, &empty)]).await;
         assert_eq!(images, Vec::<String>::new());
         let gap = gap.unwrap_or_default();
-        assert!(gap.contains("page 1: the reply has no list"), "{}: {gap}", shape.source);
+        assert!(gap.contains("the reply has no list"), "{}: {gap}", shape.source);
     }
 }
