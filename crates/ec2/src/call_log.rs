@@ -144,8 +144,8 @@ fn is_whole(protocol: Protocol, operation: &str, body: &[u8]) -> bool {
     }
 }
 
-/// Whether the list is there that a reply of Auto Scaling consists of. Where it is not, the SDK puts an empty one in its
-/// place, because the model requires one: no answer would pass for the answer that there is nothing.
+/// Whether the list is there that a reply of Auto Scaling consists of. Where it is not, the SDK puts an empty one in
+/// its place, because the model requires one: no answer would pass for the answer that there is nothing.
 fn has_list(operation: &str, body: &[u8]) -> bool {
     let list: &[u8] = match operation {
         "DescribeAutoScalingGroups" => b"<AutoScalingGroups",

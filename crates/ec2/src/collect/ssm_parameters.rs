@@ -66,7 +66,7 @@ pub(crate) async fn collect(cloud: &Cloud) -> Listing<ImageUse> {
             // Deleted since it was listed, or none whose value launches an image.
             Ok(_) | Err(ParameterDefect::Missing) => {}
             Err(defect @ ParameterDefect::Unread(_)) => {
-                defects.push(Gap::new(format!("parameter {name}: {defect}")))
+                defects.push(Gap::new(format!("parameter {name}: {defect}")));
             }
         }
     }

@@ -45,8 +45,8 @@ const CREATING_MAX: usize = 4;
 /// How often EC2 is asked whether reports that have just been asked for are there.
 const POLLS_MAX: usize = 6;
 
-/// How far what a report says of instances is behind its making (EC2 User Guide, "View your Amazon EC2 AMI usage"). What
-/// it says of launch templates may be days behind.
+/// How far what a report says of instances is behind its making (EC2 User Guide, "View your Amazon EC2 AMI usage").
+/// What it says of launch templates may be days behind.
 const LAG: Duration = Duration::from_minutes(24 * 60);
 
 /// What stands for an account that EC2 prints as `************`. No account has this number.

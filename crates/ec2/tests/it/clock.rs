@@ -5,8 +5,8 @@ use amiwarden_core::{CloudReader, Source, Timestamp};
 use crate::server::{Reply, Server, body};
 use crate::setup::reader;
 
-fn at(text: &str) -> Option<Timestamp> {
-    Some(text.parse().unwrap())
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
 }
 
 #[tokio::test]
@@ -24,13 +24,13 @@ async fn the_time_is_that_of_the_latest_reply() {
     let reader = reader(&server).await;
     assert_eq!(reader.server_time(), None);
     reader.images().await;
-    assert_eq!(reader.server_time(), at("2025-01-15T08:00:00Z"));
+    assert_eq!(reader.server_time(), Some(at("2025-01-15T08:00:00Z")));
     reader.uses(Source::SsmParameters).await;
-    assert_eq!(reader.server_time(), at("2025-01-15T08:00:05Z"));
+    assert_eq!(reader.server_time(), Some(at("2025-01-15T08:00:05Z")));
     reader.images().await;
     assert_eq!(reader.server_time(), None);
     reader.images().await;
-    assert_eq!(reader.server_time(), at("2025-01-15T08:00:09Z"));
+    assert_eq!(reader.server_time(), Some(at("2025-01-15T08:00:09Z")));
     reader.images().await;
     assert_eq!(reader.server_time(), None);
     assert_eq!(reader.calls_sent(), 5);

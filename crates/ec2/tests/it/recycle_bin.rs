@@ -9,9 +9,11 @@ use crate::setup::reader;
 async fn with_rules(rules: Vec<(&'static str, Reply)>) -> Server {
     Server::answering(move |request: &Request| {
         if request.action == "ListRules" {
-            let ids: Vec<_> = match request.text.contains("EC2_IMAGE") {
-                true => rules.iter().map(|(id, _)| format!(r#"{{"Identifier":"{id}"}}"#)).collect(),
-                false => vec![r#"{"Identifier":"snap"}"#.to_owned()],
+            let listed = |id: &str| format!(r#"{{"Identifier":"{id}"}}"#);
+            let ids: Vec<_> = if request.text.contains("EC2_IMAGE") {
+                rules.iter().map(|(id, _)| listed(id)).collect()
+            } else {
+                vec![listed("snap")]
             };
             return Reply::json(&format!(r#"{{"Rules":[{}]}}"#, ids.join(",")));
         }

@@ -114,7 +114,8 @@ fn shapes() -> Vec<Shape> {
 impl Shape {
     fn content(&self, items: &[&str], token: &str) -> String {
         let Self { action, list, item, .. } = self;
-        let items: String = items.iter().map(|content| format!("<{item}>{content}</{item}>")).collect();
+        let element = |content: &&str| format!("<{item}>{content}</{item}>");
+        let items: String = items.iter().map(element).collect();
         if self.item == "member" {
             return format!(
                 "<{action}Result><{list}>{items}</{list}><NextToken>{token}</NextToken></{action}Result>"
