@@ -20,10 +20,10 @@ mod server;
 mod world;
 
 pub use fleet::{
-    FLEET_SCHEMA, Fleet, FleetAutoScalingGroup, FleetDate, FleetError, FleetForeignUse, FleetImage,
-    FleetImageRecipe, FleetInstance, FleetLaunchConfiguration, FleetMixedInstances, FleetProblem,
-    FleetProtection, FleetRetentionRule, FleetSnapshot, FleetTemplate, FleetTemplateOverride,
-    FleetTemplateReference, FleetTemplateVersion, ParseFleetDateError,
+    FLEET_SCHEMA, Fleet, FleetAutoScalingGroup, FleetDate, FleetEc2Fleet, FleetError, FleetForeignUse,
+    FleetImage, FleetImageRecipe, FleetInstance, FleetLaunchConfiguration, FleetMixedInstances, FleetProblem,
+    FleetProtection, FleetRetentionRule, FleetSnapshot, FleetSpotFleetRequest, FleetSpotInstanceRequest,
+    FleetTemplate, FleetTemplateOverride, FleetTemplateReference, FleetTemplateVersion, ParseFleetDateError,
 };
 pub use protocol::ApiError;
 pub use server::{
@@ -31,10 +31,11 @@ pub use server::{
     SandboxOptions, StartSandboxError,
 };
 pub use world::{
-    Actor, AutoScalingGroupRecord, Change, Deregistered, Effect, ForeignUse, ForeignUseKind,
-    ImageRecipeRecord, ImageRecord, ImageState, InstanceRecord, InstanceState, LaunchConfigurationRecord,
-    LaunchPermission, LaunchSource, LaunchTemplateRecord, ParseLaunchPermissionError, Protection, RecipeKind,
-    ResourceKind, RetentionRuleRecord, RetentionRuleStatus, SnapshotRecord, SnapshotReturnCode,
-    TemplateOverride, TemplateReference, TemplateVersionRecord, UsageReportRecord, UsageReportWanted,
-    UsageReports, World,
+    Actor, AutoScalingGroupRecord, Binned, Change, Deregistered, Ec2FleetKind, Ec2FleetRecord, Ec2FleetState,
+    Effect, ForeignUse, ForeignUseKind, ImageRecipeRecord, ImageRecord, ImageState, InstanceRecord,
+    InstanceState, LaunchConfigurationRecord, LaunchPermission, LaunchSource, LaunchTemplateRecord,
+    ParseLaunchPermissionError, Protection, RecipeKind, RecycleBin, ResourceKind, RetentionRuleRecord,
+    RetentionRuleStatus, SnapshotRecord, SnapshotReturnCode, SpotFleetRequestRecord, SpotFleetRequestState,
+    SpotInstanceRequestRecord, SpotInstanceRequestState, TemplateOverride, TemplateReference,
+    TemplateUseRecord, TemplateVersionRecord, UsageReportRecord, UsageReportWanted, UsageReports, World,
 };

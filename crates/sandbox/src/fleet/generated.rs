@@ -71,6 +71,7 @@ fn image(index: usize, families: usize, random: &mut Random) -> FleetImage {
         id: None,
         size_gib: Some(8 << random.below(4)),
         encrypted: Some(random.percent(60)),
+        tags: None,
     }]);
     if random.percent(10) {
         image.state = ImageState::Disabled;

@@ -13,7 +13,7 @@ use super::faults::{ArmedFault, Fault};
 use super::requests::RequestRecord;
 use super::state_file::{self, StateFile};
 use super::{SandboxOptions, StartSandboxError};
-use crate::world::{History, ImageRecord, SnapshotRecord, World};
+use crate::world::{Binned, History, ImageRecord, SnapshotRecord, World};
 
 /// The simulated cloud behind an endpoint. Clones share it.
 #[derive(Debug, Clone)]
@@ -125,6 +125,22 @@ impl Cloud {
         self.read().world.snapshots.values().cloned().collect()
     }
 
+    /// The images that are in the Recycle Bin now, by id.
+    pub fn binned_images(&self) -> Vec<Binned<ImageRecord>> {
+        let now = self.now();
+        let simulation = self.read();
+        let images = simulation.world.recycle_bin.images.values();
+        images.filter(|binned| binned.is_kept(now)).cloned().collect()
+    }
+
+    /// The snapshots that are in the Recycle Bin now, by id.
+    pub fn binned_snapshots(&self) -> Vec<Binned<SnapshotRecord>> {
+        let now = self.now();
+        let simulation = self.read();
+        let snapshots = simulation.world.recycle_bin.snapshots.values();
+        snapshots.filter(|binned| binned.is_kept(now)).cloned().collect()
+    }
+
     /// A copy of the whole world.
     pub fn world(&self) -> World {
         self.read().world.clone()
@@ -154,10 +170,15 @@ impl Cloud {
         clock.base.checked_add(elapsed).unwrap_or(clock.base)
     }
 
-    /// Lets time pass at once, so that cooldowns end and deprecation dates come.
+    /// Lets time pass at once, so that cooldowns end, deprecation dates come, and the Recycle Bin loses
+    /// what it has kept long enough.
     pub fn advance(&self, by: SignedDuration) {
-        let mut clock = lock(&self.shared.clock);
-        clock.base = clock.base.checked_add(by).unwrap_or(clock.base);
+        {
+            let mut clock = lock(&self.shared.clock);
+            clock.base = clock.base.checked_add(by).unwrap_or(clock.base);
+        }
+        let now = self.now();
+        self.write().world.recycle_bin.sweep(now);
     }
 
     /// Denies an action, rehearsed or real. `DeleteSnapshot` is what `DeleteAssociatedSnapshots` needs.

@@ -4,11 +4,13 @@
 mod auto_scaling;
 mod changes;
 mod client;
+mod ec2_fleets;
 mod faults;
 mod fleet_file;
 mod image_references;
 mod parameter_store;
 mod reads;
+mod recycle_bin;
 mod retention;
 mod services;
 mod state;
