@@ -3,8 +3,8 @@
 //!
 //! [`Sandbox::start`] opens a loopback port that any AWS client can be pointed at. Behind it is a
 //! [`World`] seeded from a [`Fleet`] file: images with their states, permissions, tags, snapshots,
-//! protection and deprecation, and the instances, launch templates, Auto Scaling groups, parameters,
-//! recipes and other accounts that use them. The same port serves EC2, STS, Auto Scaling, Systems Manager
+//! protection and deprecation, the Recycle Bin, and the instances, launch templates, fleets, Spot requests,
+//! Auto Scaling groups, parameters, recipes and other accounts that use them. The same port serves EC2, STS, Auto Scaling, Systems Manager
 //! and the Recycle Bin; the signature of a request says which. People rehearse policies on it, and tests
 //! check against it what is sent over the wire.
 //!
@@ -27,8 +27,8 @@ pub use fleet::{
 };
 pub use protocol::ApiError;
 pub use server::{
-    Bucket, BucketSizes, Cloud, Fault, FaultKind, LoadStateError, Nth, RequestRecord, Sandbox,
-    SandboxOptions, StartSandboxError,
+    Bucket, BucketSizes, Cloud, ExchangeEvent, ExchangeObserver, ExchangePoint, Fault, FaultKind,
+    LoadStateError, Nth, RequestRecord, Sandbox, SandboxOptions, StartSandboxError, Verdict,
 };
 pub use world::{
     Actor, AutoScalingGroupRecord, Binned, Change, Deregistered, Ec2FleetKind, Ec2FleetRecord, Ec2FleetState,
@@ -37,5 +37,6 @@ pub use world::{
     ParseLaunchPermissionError, Protection, RecipeKind, RecycleBin, ResourceKind, RetentionRuleRecord,
     RetentionRuleStatus, SnapshotRecord, SnapshotReturnCode, SpotFleetRequestRecord, SpotFleetRequestState,
     SpotInstanceRequestRecord, SpotInstanceRequestState, TemplateOverride, TemplateReference,
-    TemplateUseRecord, TemplateVersionRecord, UsageReportRecord, UsageReportWanted, UsageReports, World,
+    TemplateUseRecord, TemplateVersionRecord, UsageReportRecord, UsageReportWanted, UsageReports, WholeImage,
+    World,
 };

@@ -134,6 +134,24 @@ fn parse_ec2(action: &str, parameters: &Parameters) -> Result<Call, ApiError> {
     Ok(Call::Read(read))
 }
 
+impl Call {
+    /// Whether the action is one that changes something, usage reports included.
+    pub(crate) fn is_change(&self) -> bool {
+        match self {
+            Self::Change(_) | Self::Report(ReportCall::Create(_) | ReportCall::Delete { .. }) => true,
+            Self::Identity | Self::Read(_) | Self::Report(ReportCall::Describe(_)) => false,
+        }
+    }
+
+    /// Whether the request is neither filtered nor paginated and so draws from a smaller bucket.
+    pub(crate) fn is_heavy(&self) -> bool {
+        match self {
+            Self::Read(read) => read.is_heavy(),
+            Self::Identity | Self::Change(_) | Self::Report(_) => false,
+        }
+    }
+}
+
 impl Read {
     /// The body of the answer.
     pub(crate) fn answer(&self, world: &World, context: &Context<'_>) -> Result<String, ApiError> {
@@ -158,8 +176,7 @@ impl Read {
         }
     }
 
-    /// Whether the request is neither filtered nor paginated and so draws from a smaller bucket.
-    pub(crate) fn is_heavy(&self) -> bool {
+    fn is_heavy(&self) -> bool {
         match self {
             Self::Snapshots(query) => query.is_heavy(),
             Self::Instances(query) => query.is_heavy(),

@@ -8,9 +8,11 @@ mod date;
 mod ec2_fleets;
 mod generated;
 mod problems;
+mod random;
 mod retention;
 mod seed;
 mod usage;
+mod varied;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -320,5 +322,14 @@ impl Fleet {
     /// years, about 5 % shared, 1 % public and 10 % disabled, the newest of some families in use.
     pub fn generated(images: usize, seed: u64) -> Self {
         generated::fleet(images, seed)
+    }
+
+    /// A fleet of unused images in which everything occurs that an undo has to bring back, the same for the
+    /// same arguments: every kind and number of launch permissions, deprecation dates past and future,
+    /// descriptions and tags in many scripts, protection with and without cooldown, disabled images, and
+    /// snapshots that images share. It has no rules for the Recycle Bin; set
+    /// [`recycle_bin_rules`](Self::recycle_bin_rules) to let deregistered images come back.
+    pub fn varied(images: usize, seed: u64) -> Self {
+        varied::fleet(images, seed)
     }
 }

@@ -12,7 +12,7 @@ use super::problems::Problems;
 use super::{FLEET_SCHEMA, Fleet, FleetError, FleetImage, FleetSnapshot};
 use crate::world::{
     ImageRecord, ImageState, InstanceRecord, LaunchTemplateRecord, RecycleBin, SnapshotRecord,
-    TemplateVersionRecord, UsageReports, World, is_account, is_resource_id,
+    TemplateVersionRecord, UsageReports, World, is_account, is_resource_id, round_to_minute,
 };
 
 /// The size of a snapshot whose first mention does not say it.
@@ -94,7 +94,7 @@ impl Seeding<'_> {
         }
         for (index, fault) in fleet.faults.iter().enumerate() {
             if let Some(message) = fault.problem() {
-                self.problems.add(format!("faults[{index}].nth"), message, "Requests are counted from 1.");
+                self.problems.add(format!("faults[{index}]"), message, "Mend the fault, or leave it out.");
             }
         }
     }
@@ -369,7 +369,8 @@ fn image_record(
         ena_support: image.ena_support,
         sriov_net_support: image.sriov_net_support.clone(),
         image_type: image.image_type.clone(),
-        deprecated_at: image.deprecated_at.map(|date| date.at(now)),
+        // EC2 has whole minutes only.
+        deprecated_at: image.deprecated_at.map(|date| round_to_minute(date.at(now))),
         protection: image.protection.into(),
         tags,
         launch_permissions: image.launch_permissions.clone(),

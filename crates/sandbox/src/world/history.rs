@@ -17,7 +17,7 @@ pub(crate) struct History {
 #[derive(Debug)]
 enum Replaced {
     Image(String, Box<ImagePast>),
-    Snapshot(String, Option<SnapshotRecord>, Option<Binned<SnapshotRecord>>),
+    Snapshot(String, Option<Box<SnapshotRecord>>, Option<Box<Binned<SnapshotRecord>>>),
 }
 
 /// All that the world knew of an image.
@@ -36,8 +36,8 @@ impl History {
                 .into_iter()
                 .map(|id| {
                     if id.starts_with("snap-") {
-                        let snapshot = world.snapshots.get(&id).cloned();
-                        let binned = world.recycle_bin.snapshots.get(&id).cloned();
+                        let snapshot = world.snapshots.get(&id).cloned().map(Box::new);
+                        let binned = world.recycle_bin.snapshots.get(&id).cloned().map(Box::new);
                         Replaced::Snapshot(id, snapshot, binned)
                     } else {
                         let past = ImagePast {
@@ -76,8 +76,8 @@ impl History {
                     restore(&mut world.recycle_bin.images, id, past.binned.as_ref());
                 }
                 Replaced::Snapshot(id, snapshot, binned) => {
-                    restore(&mut world.snapshots, id, snapshot.as_ref());
-                    restore(&mut world.recycle_bin.snapshots, id, binned.as_ref());
+                    restore(&mut world.snapshots, id, snapshot.as_deref());
+                    restore(&mut world.recycle_bin.snapshots, id, binned.as_deref());
                 }
             }
         }

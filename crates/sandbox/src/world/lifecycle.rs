@@ -180,8 +180,8 @@ impl World {
     }
 }
 
-/// Rounds to the nearest minute.
-fn round_to_minute(at: Timestamp) -> Timestamp {
+/// Rounds to the nearest minute, as EC2 does with deprecation dates.
+pub(crate) fn round_to_minute(at: Timestamp) -> Timestamp {
     let seconds = at.as_second();
     let rounded = (seconds + 30).div_euclid(60) * 60;
     Timestamp::from_second(rounded).unwrap_or(at)

@@ -16,6 +16,7 @@ mod retention;
 mod tags;
 mod usage;
 mod usage_reports;
+mod whole_image;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +33,7 @@ pub use ec2_fleets::{
     SpotInstanceRequestRecord, SpotInstanceRequestState, TemplateUseRecord,
 };
 pub(crate) use history::History;
+pub(crate) use lifecycle::round_to_minute;
 pub(crate) use permission::is_account;
 pub use permission::{LaunchPermission, ParseLaunchPermissionError};
 pub use records::{
@@ -42,6 +44,7 @@ pub use recycle_bin::{Binned, RecycleBin};
 pub use retention::{ResourceKind, RetentionRuleRecord, RetentionRuleStatus};
 pub use usage::{ForeignUse, ForeignUseKind, ImageRecipeRecord, RecipeKind};
 pub use usage_reports::{UsageReportRecord, UsageReportWanted, UsageReports};
+pub use whole_image::WholeImage;
 
 /// Everything that exists in the simulated account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -203,9 +203,9 @@ async fn the_bin_is_listed_in_pages_by_id_and_by_region() {
     assert_eq!([first.texts("imageId"), second.texts("imageId")].concat(), ids);
     assert_eq!(second.token(), None);
 
-    let names: Vec<String> = (1..=21).map(|n| format!("ImageId.{n}")).collect();
+    let keys: Vec<String> = (1..=21).map(|n| format!("ImageId.{n}")).collect();
     let named: Vec<(&str, &str)> =
-        names.iter().map(String::as_str).zip(ids.iter().map(String::as_str)).collect();
+        keys.iter().map(String::as_str).zip(ids.iter().map(String::as_str)).collect();
     assert_eq!(list(&sandbox, &named[..20]).await.texts("imageId").len(), 20);
     assert_eq!(list(&sandbox, &named).await.outcome(), "400 InvalidParameterValue");
     for (parameter, expected) in [
