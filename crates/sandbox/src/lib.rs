@@ -3,8 +3,8 @@
 //!
 //! [`Sandbox::start`] opens a loopback port that any AWS client can be pointed at. Behind it is a
 //! [`World`] seeded from a [`Fleet`] file: images with their states, permissions, tags, snapshots,
-//! protection and deprecation, and the instances, launch templates, Auto Scaling groups, parameters,
-//! recipes and other accounts that use them. The same port serves EC2, STS, Auto Scaling, Systems Manager
+//! protection and deprecation, the Recycle Bin, and the instances, launch templates, fleets, Spot requests,
+//! Auto Scaling groups, parameters, recipes and other accounts that use them. The same port serves EC2, STS, Auto Scaling, Systems Manager
 //! and the Recycle Bin; the signature of a request says which. People rehearse policies on it, and tests
 //! check against it what is sent over the wire.
 //!
@@ -20,21 +20,23 @@ mod server;
 mod world;
 
 pub use fleet::{
-    FLEET_SCHEMA, Fleet, FleetAutoScalingGroup, FleetDate, FleetError, FleetForeignUse, FleetImage,
-    FleetImageRecipe, FleetInstance, FleetLaunchConfiguration, FleetMixedInstances, FleetProblem,
-    FleetProtection, FleetRetentionRule, FleetSnapshot, FleetTemplate, FleetTemplateOverride,
-    FleetTemplateReference, FleetTemplateVersion, ParseFleetDateError,
+    FLEET_SCHEMA, Fleet, FleetAutoScalingGroup, FleetDate, FleetEc2Fleet, FleetError, FleetForeignUse,
+    FleetImage, FleetImageRecipe, FleetInstance, FleetLaunchConfiguration, FleetMixedInstances, FleetProblem,
+    FleetProtection, FleetRetentionRule, FleetSnapshot, FleetSpotFleetRequest, FleetSpotInstanceRequest,
+    FleetTemplate, FleetTemplateOverride, FleetTemplateReference, FleetTemplateVersion, ParseFleetDateError,
 };
 pub use protocol::ApiError;
 pub use server::{
-    Bucket, BucketSizes, Cloud, Fault, FaultKind, LoadStateError, Nth, RequestRecord, Sandbox,
-    SandboxOptions, StartSandboxError,
+    Bucket, BucketSizes, Cloud, ExchangeEvent, ExchangeObserver, ExchangePoint, Fault, FaultKind,
+    LoadStateError, Nth, RequestRecord, Sandbox, SandboxOptions, StartSandboxError, Verdict,
 };
 pub use world::{
-    Actor, AutoScalingGroupRecord, Change, Deregistered, Effect, ForeignUse, ForeignUseKind,
-    ImageRecipeRecord, ImageRecord, ImageState, InstanceRecord, InstanceState, LaunchConfigurationRecord,
-    LaunchPermission, LaunchSource, LaunchTemplateRecord, ParseLaunchPermissionError, Protection, RecipeKind,
-    ResourceKind, RetentionRuleRecord, RetentionRuleStatus, SnapshotRecord, SnapshotReturnCode,
-    TemplateOverride, TemplateReference, TemplateVersionRecord, UsageReportRecord, UsageReportWanted,
-    UsageReports, World,
+    Actor, AutoScalingGroupRecord, Binned, Change, Deregistered, Ec2FleetKind, Ec2FleetRecord, Ec2FleetState,
+    Effect, ForeignUse, ForeignUseKind, ImageRecipeRecord, ImageRecord, ImageState, InstanceRecord,
+    InstanceState, LaunchConfigurationRecord, LaunchPermission, LaunchSource, LaunchTemplateRecord,
+    ParseLaunchPermissionError, Protection, RecipeKind, RecycleBin, ResourceKind, RetentionRuleRecord,
+    RetentionRuleStatus, SnapshotRecord, SnapshotReturnCode, SpotFleetRequestRecord, SpotFleetRequestState,
+    SpotInstanceRequestRecord, SpotInstanceRequestState, TemplateOverride, TemplateReference,
+    TemplateUseRecord, TemplateVersionRecord, UsageReportRecord, UsageReportWanted, UsageReports, WholeImage,
+    World,
 };

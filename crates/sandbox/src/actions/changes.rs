@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::recycle_bin;
 use crate::protocol::{ApiError, Parameters, Xml};
 use crate::world::{Change, Effect, LaunchPermission};
 
@@ -54,6 +55,14 @@ pub(super) fn parse(action: &str, parameters: &Parameters) -> Result<Option<Chan
             known(&["SnapshotId"])?;
             Change::DeleteSnapshot { snapshot_id: parameters.required("SnapshotId")?.to_owned() }
         }
+        "RestoreImageFromRecycleBin" => {
+            known(&["ImageId"])?;
+            Change::RestoreImage { image_id: image()? }
+        }
+        "RestoreSnapshotFromRecycleBin" => {
+            known(&["SnapshotId"])?;
+            Change::RestoreSnapshot { snapshot_id: parameters.required("SnapshotId")?.to_owned() }
+        }
         _ => return Ok(None),
     };
     Ok(Some(change))
@@ -73,6 +82,7 @@ pub(super) fn write_effect(xml: &mut Xml, effect: &Effect) {
                 });
             }
         }
+        Effect::RestoredSnapshot(snapshot) => recycle_bin::write_restored_snapshot(xml, snapshot),
     }
 }
 

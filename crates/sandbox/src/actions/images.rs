@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::page::{Page, PageRequest};
 use super::{Context, ListingTwist, date, date_with_millis, invalid_filter, response};
 use crate::protocol::{ApiError, Filter, Parameters, Xml};
@@ -10,6 +12,8 @@ use crate::world::{ImageRecord, ImageState, LaunchPermission, World, check_image
 
 /// How many images one call may name (Developer Guide: pagination).
 const IDS_MAX: usize = 1000;
+/// How far ahead the dates of a lying answer are: ten years.
+const FALSE_FUTURE: SignedDuration = SignedDuration::from_hours(24 * 3650);
 
 /// The parameters of `DescribeImages`.
 #[derive(Debug)]
@@ -226,7 +230,7 @@ fn write_image(xml: &mut Xml, world: &World, image: &ImageRecord, context: &Cont
     xml.text("imageState", image.state.as_str());
     xml.text("imageOwnerId", &image.owner);
     xml.optional("imageOwnerAlias", image.owner_alias.as_deref());
-    xml.text("creationDate", &date_with_millis(image.created_at));
+    xml.optional("creationDate", told(Some(image.created_at), context).map(date_with_millis).as_deref());
     xml.boolean("isPublic", image.is_public());
     write_product_codes(xml, image);
     xml.text("architecture", &image.architecture);
@@ -248,10 +252,10 @@ fn write_image(xml: &mut Xml, world: &World, image: &ImageRecord, context: &Cont
     xml.optional("bootMode", image.boot_mode.as_deref());
     xml.optional("tpmSupport", image.tpm_support.as_deref());
     xml.optional("imdsSupport", image.imds_support.as_deref());
-    xml.optional("deprecationTime", image.deprecated_at.map(date_with_millis).as_deref());
+    xml.optional("deprecationTime", told(image.deprecated_at, context).map(date_with_millis).as_deref());
     if own {
         // Told to the owner only (ami-last-launched-time), and in the other of EC2's two date forms.
-        xml.optional("lastLaunchedTime", image.last_launched_at.map(date).as_deref());
+        xml.optional("lastLaunchedTime", told(image.last_launched_at, context).map(date).as_deref());
         xml.text("deregistrationProtection", &image.protection_text(context.now));
     }
     xml.optional("sourceInstanceId", image.source_instance_id.as_deref());
@@ -263,7 +267,27 @@ fn write_image(xml: &mut Xml, world: &World, image: &ImageRecord, context: &Cont
             xml.text("message", "Server.InternalError: the image could not be created");
         });
     }
-    xml.tags(&image.tags);
+    if context.twist != Some(ListingTwist::TagsGone) {
+        xml.tags(&image.tags);
+    }
+}
+
+/// A date as the answer tells it, truly or not.
+fn told(at: Option<Timestamp>, context: &Context<'_>) -> Option<Timestamp> {
+    match context.twist {
+        Some(ListingTwist::DatesMissing) => None,
+        Some(ListingTwist::DatesAtEpoch) => at.and(Some(Timestamp::UNIX_EPOCH)),
+        Some(ListingTwist::DatesInFuture) => at.and(context.now.checked_add(FALSE_FUTURE).ok()),
+        Some(
+            ListingTwist::RepeatedToken
+            | ListingTwist::EmptyPage
+            | ListingTwist::EndsEarly
+            | ListingTwist::FewerItems { .. }
+            | ListingTwist::ForeignImages
+            | ListingTwist::TagsGone,
+        )
+        | None => at,
+    }
 }
 
 pub(super) fn write_product_codes(xml: &mut Xml, image: &ImageRecord) {

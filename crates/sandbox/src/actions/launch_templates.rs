@@ -12,6 +12,7 @@ const RESOLVE_SSM: &str = "resolve:ssm:";
 pub(crate) struct TemplatesQuery {
     ids: Vec<String>,
     names: Vec<String>,
+    filters: Vec<Filter>,
     page: PageRequest,
 }
 
@@ -20,14 +21,21 @@ impl TemplatesQuery {
         parameters.check_names(&[
             "LaunchTemplateId",
             "LaunchTemplateName",
+            "Filter",
             "IncludeManagedResources",
             "MaxResults",
             "NextToken",
         ])?;
         parameters.flag("IncludeManagedResources")?;
+        let filters = parameters.filters()?;
+        let known = |name: &str| matches!(name, "create-time" | "launch-template-name");
+        if let Some(unknown) = filters.iter().find(|filter| !known(&filter.name)) {
+            return Err(invalid_filter(&unknown.name));
+        }
         Ok(Self {
             ids: parameters.list("LaunchTemplateId"),
             names: parameters.list("LaunchTemplateName"),
+            filters,
             page: PageRequest::parse(parameters, 1, 200)?,
         })
     }
@@ -45,6 +53,7 @@ impl TemplatesQuery {
             .values()
             .filter(|found| found.region == context.region)
             .filter(|found| unnamed || self.ids.contains(&found.id) || self.names.contains(&found.name))
+            .filter(|found| self.passes(found))
             .map(|found| (found.id.clone(), found));
         let page = self.page.cut(templates, context)?;
         Ok(response(context, |xml| {
@@ -57,6 +66,16 @@ impl TemplatesQuery {
             });
             page.write_token(xml);
         }))
+    }
+
+    fn passes(&self, found: &LaunchTemplateRecord) -> bool {
+        self.filters.iter().all(|filter| {
+            if filter.name == "create-time" {
+                filter.matches(&[date_with_millis(found.created_at)])
+            } else {
+                filter.matches(&[&found.name])
+            }
+        })
     }
 }
 
@@ -131,8 +150,15 @@ impl VersionsQuery {
                 return Err(invalid_filter(&filter.name));
             }
         }
-        if self.template_id.is_some() || self.template_name.is_some() {
-            return Ok(());
+        match (&self.template_id, &self.template_name) {
+            (Some(_), Some(_)) => {
+                return Err(ApiError::bad_request(
+                    "InvalidParameterCombination",
+                    "Specify either the ID or the name of a launch template, but not both.",
+                ));
+            }
+            (Some(_), None) | (None, Some(_)) => return Ok(()),
+            (None, None) => {}
         }
         let numbered = |wanted: &VersionWanted| matches!(wanted, VersionWanted::Number(_));
         if self.versions.is_empty() || self.versions.iter().any(numbered) {
@@ -149,14 +175,18 @@ impl VersionsQuery {
         let templates: Vec<&LaunchTemplateRecord> = if id.is_none() && name.is_none() {
             world.launch_templates.values().filter(|found| found.region == context.region).collect()
         } else {
-            vec![template(world, context, id, name)?]
+            let found = template(world, context, id, name)?;
+            self.check_numbers(found)?;
+            vec![found]
         };
+        // The newest version of a template comes first.
         let versions = templates.into_iter().flat_map(|found| {
-            found.versions.iter().map(move |version| (found, version, self.image_of(world, context, version)))
+            let newest_first = found.versions.iter().rev();
+            newest_first.map(move |version| (found, version, self.image_of(world, context, version)))
         });
         let selected = versions
             .filter(|(found, version, image)| self.selects(found, version, image.as_deref()))
-            .map(|entry| (format!("{}/{:020}", entry.0.id, entry.1.number), entry));
+            .map(|entry| (format!("{}/{:020}", entry.0.id, u64::MAX - entry.1.number), entry));
         let page = self.page.cut(selected, context)?;
         Ok(response(context, |xml| {
             xml.list("launchTemplateVersionSet", &page.items, |xml, (found, version, image)| {
@@ -174,6 +204,23 @@ impl VersionsQuery {
         }))
     }
 
+    /// A version that is asked for by a number that the template lacks fails the whole call.
+    fn check_numbers(&self, found: &LaunchTemplateRecord) -> Result<(), ApiError> {
+        for wanted in &self.versions {
+            if let VersionWanted::Number(number) = wanted
+                && !found.versions.iter().any(|version| version.number == *number)
+            {
+                return Err(ApiError::bad_request(
+                    "InvalidLaunchTemplateId.VersionNotFound",
+                    format!("Could not find launch template version {number} for {}.", found.id),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// `MinVersion` and `MaxVersion` belong to the range that they bound (for the first, the model's
+    /// documentation can be read either way).
     fn selects(
         &self,
         found: &LaunchTemplateRecord,
@@ -219,6 +266,7 @@ fn resolve<'a>(world: &'a World, region: &str, image: &str) -> Option<&'a String
     (region == world.default_region).then(|| world.ssm_parameters.get(name)).flatten()
 }
 
+/// The template of an id or a name. The codes are those of the Developer Guide (errors-overview).
 fn template<'a>(
     world: &'a World,
     context: &Context<'_>,
@@ -231,8 +279,12 @@ fn template<'a>(
         .filter(|found| found.region == context.region)
         .find(|found| id.is_none_or(|id| found.id == id) && name.is_none_or(|name| found.name == name))
         .ok_or_else(|| {
+            let code = match id {
+                Some(_) => "InvalidLaunchTemplateId.NotFound",
+                None => "InvalidLaunchTemplateName.NotFoundException",
+            };
             ApiError::bad_request(
-                "InvalidLaunchTemplateId.NotFound",
+                code,
                 format!("The specified launch template, {}, does not exist.", id.or(name).unwrap_or("?")),
             )
         })

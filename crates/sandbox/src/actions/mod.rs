@@ -5,6 +5,7 @@
 
 mod auto_scaling;
 mod changes;
+mod ec2_fleets;
 mod image_attribute;
 mod image_references;
 mod images;
@@ -12,9 +13,11 @@ mod instances;
 mod launch_templates;
 mod page;
 mod parameter_store;
+mod recycle_bin;
 mod regions;
 mod retention_rules;
 mod snapshots;
+mod spot;
 mod usage_reports;
 
 use jiff::Timestamp;
@@ -51,6 +54,11 @@ pub(crate) enum Read {
     AutoScaling(auto_scaling::AutoScalingQuery),
     Parameters(parameter_store::ParameterQuery),
     RetentionRules(retention_rules::RuleQuery),
+    BinnedImages(recycle_bin::BinnedImagesQuery),
+    BinnedSnapshots(recycle_bin::BinnedSnapshotsQuery),
+    Ec2Fleets(ec2_fleets::Ec2FleetsQuery),
+    SpotFleetRequests(spot::SpotFleetRequestsQuery),
+    SpotInstanceRequests(spot::SpotInstanceRequestsQuery),
 }
 
 /// What an answer depends on besides the world and the query.
@@ -110,9 +118,38 @@ fn parse_ec2(action: &str, parameters: &Parameters) -> Result<Call, ApiError> {
         "DescribeImageUsageReportEntries" => {
             Read::UsageReportEntries(usage_reports::EntriesQuery::parse(parameters)?)
         }
+        "ListImagesInRecycleBin" => Read::BinnedImages(recycle_bin::BinnedImagesQuery::parse(parameters)?),
+        "ListSnapshotsInRecycleBin" => {
+            Read::BinnedSnapshots(recycle_bin::BinnedSnapshotsQuery::parse(parameters)?)
+        }
+        "DescribeFleets" => Read::Ec2Fleets(ec2_fleets::Ec2FleetsQuery::parse(parameters)?),
+        "DescribeSpotFleetRequests" => {
+            Read::SpotFleetRequests(spot::SpotFleetRequestsQuery::parse(parameters)?)
+        }
+        "DescribeSpotInstanceRequests" => {
+            Read::SpotInstanceRequests(spot::SpotInstanceRequestsQuery::parse(parameters)?)
+        }
         _ => return Err(unknown_action(action)),
     };
     Ok(Call::Read(read))
+}
+
+impl Call {
+    /// Whether the action is one that changes something, usage reports included.
+    pub(crate) fn is_change(&self) -> bool {
+        match self {
+            Self::Change(_) | Self::Report(ReportCall::Create(_) | ReportCall::Delete { .. }) => true,
+            Self::Identity | Self::Read(_) | Self::Report(ReportCall::Describe(_)) => false,
+        }
+    }
+
+    /// Whether the request is neither filtered nor paginated and so draws from a smaller bucket.
+    pub(crate) fn is_heavy(&self) -> bool {
+        match self {
+            Self::Read(read) => read.is_heavy(),
+            Self::Identity | Self::Change(_) | Self::Report(_) => false,
+        }
+    }
 }
 
 impl Read {
@@ -131,14 +168,19 @@ impl Read {
             Self::AutoScaling(query) => query.answer(world, context),
             Self::Parameters(query) => query.answer(world, context),
             Self::RetentionRules(query) => query.answer(world, context),
+            Self::BinnedImages(query) => query.answer(world, context),
+            Self::BinnedSnapshots(query) => query.answer(world, context),
+            Self::Ec2Fleets(query) => query.answer(world, context),
+            Self::SpotFleetRequests(query) => query.answer(world, context),
+            Self::SpotInstanceRequests(query) => query.answer(world, context),
         }
     }
 
-    /// Whether the request is neither filtered nor paginated and so draws from a smaller bucket.
-    pub(crate) fn is_heavy(&self) -> bool {
+    fn is_heavy(&self) -> bool {
         match self {
             Self::Snapshots(query) => query.is_heavy(),
             Self::Instances(query) => query.is_heavy(),
+            Self::SpotInstanceRequests(query) => query.is_heavy(),
             Self::Images(_)
             | Self::ImageAttribute(_)
             | Self::LaunchTemplates(_)
@@ -148,7 +190,11 @@ impl Read {
             | Self::UsageReportEntries(_)
             | Self::AutoScaling(_)
             | Self::Parameters(_)
-            | Self::RetentionRules(_) => false,
+            | Self::RetentionRules(_)
+            | Self::BinnedImages(_)
+            | Self::BinnedSnapshots(_)
+            | Self::Ec2Fleets(_)
+            | Self::SpotFleetRequests(_) => false,
         }
     }
 }

@@ -16,8 +16,21 @@ pub(crate) enum ListingTwist {
     EmptyPage,
     /// The page has no token although more would follow.
     EndsEarly,
+    /// Only this share of the items is listed, and there is no token.
+    FewerItems {
+        /// In percent.
+        keep_percent: u8,
+    },
     /// Images of other accounts are listed for the owner `self`.
     ForeignImages,
+    /// Images have no tags.
+    TagsGone,
+    /// Images have no dates.
+    DatesMissing,
+    /// Every date of an image is 1970-01-01.
+    DatesAtEpoch,
+    /// Every date of an image lies in the future.
+    DatesInFuture,
 }
 
 /// The paging parameters of a request.
@@ -75,14 +88,18 @@ impl PageRequest {
         if context.twist == Some(ListingTwist::EmptyPage) {
             return Ok(Page { items: Vec::new(), next_token: Some(make_token(&after, context)) });
         }
+        let items = items.filter(|(key, _)| *key > after);
         let page_size = match (self.items_max, &self.token) {
             (Some(wanted), _) => wanted.min(context.page_size_max),
             (None, Some(_)) => context.page_size_max,
             (None, None) => usize::MAX,
         };
+        if let Some(ListingTwist::FewerItems { keep_percent }) = context.twist {
+            return Ok(thinned(items.map(|(_, item)| item).collect(), keep_percent, page_size));
+        }
         let mut last_key = None;
         let mut page = Page { items: Vec::new(), next_token: None };
-        for (key, item) in items.filter(|(key, _)| *key > after) {
+        for (key, item) in items {
             if page.items.len() == page_size {
                 page.next_token = last_key.map(|key: String| make_token(&key, context));
                 break;
@@ -95,7 +112,16 @@ impl PageRequest {
                 page.next_token.clone_from(&self.token);
             }
             Some(ListingTwist::EndsEarly) => page.next_token = None,
-            Some(ListingTwist::RepeatedToken | ListingTwist::EmptyPage | ListingTwist::ForeignImages)
+            Some(
+                ListingTwist::RepeatedToken
+                | ListingTwist::EmptyPage
+                | ListingTwist::FewerItems { .. }
+                | ListingTwist::ForeignImages
+                | ListingTwist::TagsGone
+                | ListingTwist::DatesMissing
+                | ListingTwist::DatesAtEpoch
+                | ListingTwist::DatesInFuture,
+            )
             | None => {}
         }
         Ok(page)
@@ -141,6 +167,13 @@ fn read_size(
 
 fn read_next_token(parameters: &Parameters) -> Option<String> {
     parameters.text("NextToken").filter(|token| !token.is_empty()).map(str::to_owned)
+}
+
+/// A page that passes for all there is, with a share of the items, evenly spread.
+fn thinned<T>(items: Vec<T>, keep_percent: u8, page_size: usize) -> Page<T> {
+    let share = |count: usize| count.saturating_mul(usize::from(keep_percent)) / 100;
+    let kept = items.into_iter().enumerate().filter(|(index, _)| share(index + 1) > share(*index));
+    Page { items: kept.map(|(_, item)| item).take(page_size).collect(), next_token: None }
 }
 
 /// Hexadecimal, so that nobody is tempted to read it, and bound to the action and Region.
@@ -206,6 +239,10 @@ mod tests {
         assert!(nothing.is_empty());
         assert_eq!(page(start, None).0, [1, 2]);
         assert_eq!(page(None, Some(ListingTwist::EndsEarly)), (vec![1, 2], None));
+        for (keep_percent, left) in [(0, vec![]), (39, vec![3]), (40, vec![3, 5]), (100, vec![1, 2])] {
+            let (items, token) = page(None, Some(ListingTwist::FewerItems { keep_percent }));
+            assert_eq!((items, token), (left, None), "{keep_percent} %, pages holding two");
+        }
     }
 
     #[test]

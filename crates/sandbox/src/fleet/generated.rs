@@ -1,5 +1,6 @@
 //! Large plausible fleets for benchmarks and load tests.
 
+use super::random::Random;
 use super::{
     Fleet, FleetDate, FleetImage, FleetInstance, FleetSnapshot, FleetTemplate, FleetTemplateVersion,
 };
@@ -17,7 +18,7 @@ const DAYS: u64 = 3 * 365;
 const FAMILY_SIZE: usize = 25;
 
 pub(super) fn fleet(images: usize, seed: u64) -> Fleet {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let families = images.div_ceil(FAMILY_SIZE);
     let mut fleet = Fleet::empty("111122223333", "us-east-1");
     for index in 0..images {
@@ -71,6 +72,7 @@ fn image(index: usize, families: usize, random: &mut Random) -> FleetImage {
         id: None,
         size_gib: Some(8 << random.below(4)),
         encrypted: Some(random.percent(60)),
+        tags: None,
     }]);
     if random.percent(10) {
         image.state = ImageState::Disabled;
@@ -106,33 +108,6 @@ fn template(image: &FleetImage) -> FleetTemplate {
 
 fn days_ago(days: u64) -> FleetDate {
     FleetDate::days_ago(i64::try_from(days).unwrap_or(0))
-}
-
-/// `SplitMix64`: small, good enough for fleets, and the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `limit`, which is not zero.
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn percent(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        let index = usize::try_from(self.below(choices.len() as u64)).unwrap_or(0);
-        choices[index]
-    }
 }
 
 #[cfg(test)]

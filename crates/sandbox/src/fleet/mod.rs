@@ -5,11 +5,14 @@
 //! each with its place and a remedy.
 
 mod date;
+mod ec2_fleets;
 mod generated;
 mod problems;
+mod random;
 mod retention;
 mod seed;
 mod usage;
+mod varied;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +23,7 @@ use crate::server::Fault;
 use crate::world::{ImageState, InstanceState, LaunchPermission, Protection, World};
 
 pub use date::{FleetDate, ParseFleetDateError};
+pub use ec2_fleets::{FleetEc2Fleet, FleetSpotFleetRequest, FleetSpotInstanceRequest};
 pub use problems::{FleetError, FleetProblem};
 pub use retention::FleetRetentionRule;
 pub use usage::{
@@ -79,6 +83,15 @@ pub struct Fleet {
     /// How many times a new image usage report is described as pending; once where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage_report_pending_describes: Option<u32>,
+    /// The EC2 Fleets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ec2_fleets: Vec<FleetEc2Fleet>,
+    /// The Spot Fleet requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spot_fleet_requests: Vec<FleetSpotFleetRequest>,
+    /// The Spot Instance requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spot_instance_requests: Vec<FleetSpotInstanceRequest>,
     /// Actions that the caller is not authorised for.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub denied: BTreeSet<String>,
@@ -209,6 +222,9 @@ pub struct FleetSnapshot {
     pub size_gib: Option<u32>,
     /// Whether it is encrypted; it is not where the first mention does not say it.
     pub encrypted: Option<bool>,
+    /// Its tags; none where the first mention does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
 }
 
 /// One instance.
@@ -281,6 +297,9 @@ impl Fleet {
             image_recipes: Vec::new(),
             foreign_uses: Vec::new(),
             usage_report_pending_describes: None,
+            ec2_fleets: Vec::new(),
+            spot_fleet_requests: Vec::new(),
+            spot_instance_requests: Vec::new(),
             denied: BTreeSet::new(),
             faults: Vec::new(),
         }
@@ -303,5 +322,14 @@ impl Fleet {
     /// years, about 5 % shared, 1 % public and 10 % disabled, the newest of some families in use.
     pub fn generated(images: usize, seed: u64) -> Self {
         generated::fleet(images, seed)
+    }
+
+    /// A fleet of unused images in which everything occurs that an undo has to bring back, the same for the
+    /// same arguments: every kind and number of launch permissions, deprecation dates past and future,
+    /// descriptions and tags in many scripts, protection with and without cooldown, disabled images, and
+    /// snapshots that images share. It has no rules for the Recycle Bin; set
+    /// [`recycle_bin_rules`](Self::recycle_bin_rules) to let deregistered images come back.
+    pub fn varied(images: usize, seed: u64) -> Self {
+        varied::fleet(images, seed)
     }
 }

@@ -1,5 +1,6 @@
 //! From a fleet to the world that it describes, or to the list of its problems.
 
+mod ec2_fleets;
 mod retention;
 mod usage;
 
@@ -10,8 +11,8 @@ use jiff::Timestamp;
 use super::problems::Problems;
 use super::{FLEET_SCHEMA, Fleet, FleetError, FleetImage, FleetSnapshot};
 use crate::world::{
-    ImageRecord, ImageState, InstanceRecord, LaunchTemplateRecord, SnapshotRecord, TemplateVersionRecord,
-    UsageReports, World, is_account, is_resource_id,
+    ImageRecord, ImageState, InstanceRecord, LaunchTemplateRecord, RecycleBin, SnapshotRecord,
+    TemplateVersionRecord, UsageReports, World, is_account, is_resource_id, round_to_minute,
 };
 
 /// The size of a snapshot whose first mention does not say it.
@@ -43,6 +44,10 @@ pub(super) fn world(fleet: &Fleet, now: Timestamp) -> Result<World, FleetError> 
             image_recipes: Vec::new(),
             foreign_uses: Vec::new(),
             usage_reports: UsageReports::default(),
+            recycle_bin: RecycleBin::default(),
+            ec2_fleets: BTreeMap::new(),
+            spot_fleet_requests: BTreeMap::new(),
+            spot_instance_requests: BTreeMap::new(),
         },
     };
     seeding.head();
@@ -58,6 +63,9 @@ pub(super) fn world(fleet: &Fleet, now: Timestamp) -> Result<World, FleetError> 
     if let Some(describes) = fleet.usage_report_pending_describes {
         seeding.world.usage_reports.pending_describes = describes;
     }
+    seeding.ec2_fleets();
+    seeding.spot_fleet_requests();
+    seeding.spot_instance_requests();
     seeding.problems.into_result(seeding.world)
 }
 
@@ -86,7 +94,7 @@ impl Seeding<'_> {
         }
         for (index, fault) in fleet.faults.iter().enumerate() {
             if let Some(message) = fault.problem() {
-                self.problems.add(format!("faults[{index}].nth"), message, "Requests are counted from 1.");
+                self.problems.add(format!("faults[{index}]"), message, "Mend the fault, or leave it out.");
             }
         }
     }
@@ -152,12 +160,13 @@ impl Seeding<'_> {
             if let Some(known) = self.world.snapshots.get(&id) {
                 let differs = snapshot.size_gib.is_some_and(|size| size != known.size_gib)
                     || snapshot.encrypted.is_some_and(|encrypted| encrypted != known.encrypted)
+                    || snapshot.tags.as_ref().is_some_and(|tags| *tags != known.tags)
                     || known.region != region;
                 if differs {
                     self.problems.add(
                         path,
                         format!("`{id}` differs from its first mention"),
-                        "Say size and encryption where a shared snapshot is first mentioned, and share it within one Region.",
+                        "Say size, encryption and tags where a shared snapshot is first mentioned, and share it within one Region.",
                     );
                 }
             } else {
@@ -169,7 +178,7 @@ impl Seeding<'_> {
                     encrypted: snapshot.encrypted.unwrap_or(false),
                     started_at: image.created.at(self.now),
                     description: format!("Created by CreateImage for {image_id}"),
-                    tags: BTreeMap::new(),
+                    tags: snapshot.tags.clone().unwrap_or_else(BTreeMap::new),
                 };
                 self.world.snapshots.insert(id.clone(), record);
             }
@@ -360,7 +369,8 @@ fn image_record(
         ena_support: image.ena_support,
         sriov_net_support: image.sriov_net_support.clone(),
         image_type: image.image_type.clone(),
-        deprecated_at: image.deprecated_at.map(|date| date.at(now)),
+        // EC2 has whole minutes only.
+        deprecated_at: image.deprecated_at.map(|date| round_to_minute(date.at(now))),
         protection: image.protection.into(),
         tags,
         launch_permissions: image.launch_permissions.clone(),

@@ -11,7 +11,7 @@ impl ApiError {
     pub(crate) fn in_words_of(self, service: Service) -> Self {
         let words = match service {
             Service::Ec2 => None,
-            Service::Sts => (self.code == "AuthFailure").then_some((403, "InvalidClientTokenId")),
+            Service::Sts => security_tokens(&self.code),
             Service::AutoScaling => auto_scaling(&self.code),
             Service::Ssm => systems_manager(&self.code),
             Service::RecycleBin => recycle_bin(&self.code),
@@ -23,12 +23,21 @@ impl ApiError {
     }
 }
 
+fn security_tokens(code: &str) -> Option<(u16, &'static str)> {
+    match code {
+        "AuthFailure" => Some((403, "InvalidClientTokenId")),
+        "Unavailable" => Some((503, "ServiceUnavailable")),
+        _ => None,
+    }
+}
+
 fn auto_scaling(code: &str) -> Option<(u16, &'static str)> {
     match code {
         "RequestLimitExceeded" => Some((400, "Throttling")),
         "UnauthorizedOperation" => Some((403, "AccessDenied")),
         "InternalError" => Some((500, "InternalFailure")),
         "AuthFailure" => Some((403, "InvalidClientTokenId")),
+        "Unavailable" => Some((503, "ServiceUnavailable")),
         "InvalidParameterValue" | "MissingParameter" | "UnknownParameter" => Some((400, "ValidationError")),
         _ => None,
     }
@@ -41,6 +50,7 @@ fn systems_manager(code: &str) -> Option<(u16, &'static str)> {
         "UnauthorizedOperation" => Some((400, "AccessDeniedException")),
         "InternalError" => Some((500, "InternalServerError")),
         "AuthFailure" => Some((400, "UnrecognizedClientException")),
+        "Unavailable" => Some((503, "ServiceUnavailable")),
         "InvalidParameterValue" | "MissingParameter" | "UnknownParameter" => {
             Some((400, "ValidationException"))
         }
@@ -55,6 +65,7 @@ fn recycle_bin(code: &str) -> Option<(u16, &'static str)> {
         "UnauthorizedOperation" => Some((403, "AccessDeniedException")),
         "InternalError" => Some((500, "InternalServerException")),
         "AuthFailure" => Some((403, "UnrecognizedClientException")),
+        "Unavailable" => Some((503, "ServiceUnavailable")),
         "InvalidParameterValue" | "MissingParameter" | "UnknownParameter" => {
             Some((400, "ValidationException"))
         }

@@ -67,6 +67,11 @@ impl ApiError {
         Self::with_status(500, "InternalError", "An internal error has occurred")
     }
 
+    /// The service is overloaded.
+    pub(crate) fn unavailable() -> Self {
+        Self::with_status(503, "Unavailable", "The server is overloaded and can't handle the request.")
+    }
+
     pub(crate) fn missing_parameter(name: &str) -> Self {
         Self::bad_request("MissingParameter", format!("The request must contain the parameter {name}"))
     }

@@ -19,10 +19,13 @@ pub struct Bucket {
 /// The sizes of the buckets, by class of API.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BucketSizes {
-    /// Describe calls.
+    /// Describe, List and Get calls.
     pub describe: Bucket,
-    /// `DescribeInstances` and `DescribeSnapshots` when neither filtered nor paginated.
+    /// `DescribeInstances`, `DescribeSnapshots` and `DescribeSpotInstanceRequests` when neither filtered
+    /// nor paginated.
     pub describe_everything: Bucket,
+    /// `DescribeSpotFleetRequests`.
+    pub spot_fleet_requests: Bucket,
     /// `DeregisterImage`, `ModifyImageAttribute` and `DeleteSnapshot`.
     pub deregister: Bucket,
     /// `CreateTags` and `DeleteTags`.
@@ -38,6 +41,7 @@ impl BucketSizes {
         Self {
             describe: bucket(100.0, 20.0),
             describe_everything: bucket(50.0, 10.0),
+            spot_fleet_requests: bucket(50.0, 3.0),
             deregister: bucket(100.0, 5.0),
             tags: bucket(100.0, 10.0),
             other_mutations: bucket(50.0, 5.0),
@@ -54,6 +58,7 @@ impl BucketSizes {
         Self {
             describe: scale(self.describe),
             describe_everything: scale(self.describe_everything),
+            spot_fleet_requests: scale(self.spot_fleet_requests),
             deregister: scale(self.deregister),
             tags: scale(self.tags),
             other_mutations: scale(self.other_mutations),
@@ -65,7 +70,8 @@ impl BucketSizes {
             _ if heavy => self.describe_everything,
             "DeregisterImage" | "ModifyImageAttribute" | "DeleteSnapshot" => self.deregister,
             "CreateTags" | "DeleteTags" => self.tags,
-            _ if action.starts_with("Describe") => self.describe,
+            "DescribeSpotFleetRequests" => self.spot_fleet_requests,
+            _ if ["Describe", "List", "Get"].iter().any(|verb| action.starts_with(verb)) => self.describe,
             _ => self.other_mutations,
         }
     }
@@ -120,6 +126,9 @@ mod tests {
         for (action, heavy, expected) in [
             ("DescribeImages", false, (100, 100)),
             ("DescribeSnapshots", true, (50, 50)),
+            ("ListImagesInRecycleBin", false, (100, 100)),
+            ("DescribeSpotFleetRequests", false, (50, 30)),
+            ("RestoreImageFromRecycleBin", false, (50, 50)),
             ("DeregisterImage", false, (100, 50)),
             ("CreateTags", false, (100, 100)),
             ("DisableImage", false, (50, 50)),

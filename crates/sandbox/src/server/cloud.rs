@@ -10,10 +10,11 @@ use tokio::time::Instant;
 use super::buckets::Buckets;
 use super::control::{Control, Denial};
 use super::faults::{ArmedFault, Fault};
+use super::observer::{ExchangeEvent, ExchangeObserver, Observation, Verdict};
 use super::requests::RequestRecord;
 use super::state_file::{self, StateFile};
 use super::{SandboxOptions, StartSandboxError};
-use crate::world::{History, ImageRecord, SnapshotRecord, World};
+use crate::world::{Binned, History, ImageRecord, SnapshotRecord, WholeImage, World};
 
 /// The simulated cloud behind an endpoint. Clones share it.
 #[derive(Debug, Clone)]
@@ -26,6 +27,7 @@ struct Shared {
     simulation: RwLock<Simulation>,
     control: Mutex<Control>,
     clock: Mutex<Clock>,
+    observation: Observation,
     state_file: Option<StateFile>,
     resumed: bool,
     page_size_max: usize,
@@ -80,6 +82,7 @@ impl Cloud {
                 }),
                 control: Mutex::new(control),
                 clock: Mutex::new(Clock { base: options.now, since: Instant::now() }),
+                observation: Observation::default(),
                 state_file,
                 resumed,
                 page_size_max: options.page_size_max.max(1),
@@ -107,6 +110,12 @@ impl Cloud {
         self.read().world.images.get(image_id).cloned()
     }
 
+    /// One image with all that belongs to it, in a form in which two moments can be compared.
+    pub fn whole_image(&self, image_id: &str) -> Option<WholeImage> {
+        let now = self.now();
+        self.read().world.whole_image(image_id, now)
+    }
+
     /// The image of a name in the default Region.
     pub fn image_named(&self, name: &str) -> Option<ImageRecord> {
         let simulation = self.read();
@@ -123,6 +132,22 @@ impl Cloud {
     /// All snapshots, by id.
     pub fn snapshots(&self) -> Vec<SnapshotRecord> {
         self.read().world.snapshots.values().cloned().collect()
+    }
+
+    /// The images that are in the Recycle Bin now, by id.
+    pub fn binned_images(&self) -> Vec<Binned<ImageRecord>> {
+        let now = self.now();
+        let simulation = self.read();
+        let images = simulation.world.recycle_bin.images.values();
+        images.filter(|binned| binned.is_kept(now)).cloned().collect()
+    }
+
+    /// The snapshots that are in the Recycle Bin now, by id.
+    pub fn binned_snapshots(&self) -> Vec<Binned<SnapshotRecord>> {
+        let now = self.now();
+        let simulation = self.read();
+        let snapshots = simulation.world.recycle_bin.snapshots.values();
+        snapshots.filter(|binned| binned.is_kept(now)).cloned().collect()
     }
 
     /// A copy of the whole world.
@@ -154,10 +179,15 @@ impl Cloud {
         clock.base.checked_add(elapsed).unwrap_or(clock.base)
     }
 
-    /// Lets time pass at once, so that cooldowns end and deprecation dates come.
+    /// Lets time pass at once, so that cooldowns end, deprecation dates come, and the Recycle Bin loses
+    /// what it has kept long enough.
     pub fn advance(&self, by: SignedDuration) {
-        let mut clock = lock(&self.shared.clock);
-        clock.base = clock.base.checked_add(by).unwrap_or(clock.base);
+        {
+            let mut clock = lock(&self.shared.clock);
+            clock.base = clock.base.checked_add(by).unwrap_or(clock.base);
+        }
+        let now = self.now();
+        self.write().world.recycle_bin.sweep(now);
     }
 
     /// Denies an action, rehearsed or real. `DeleteSnapshot` is what `DeleteAssociatedSnapshots` needs.
@@ -185,6 +215,22 @@ impl Cloud {
         self.control().faults.clear();
     }
 
+    /// Calls an observer at three points of every request from now on, in place of any other: when it was
+    /// received, when it was carried out, and when its reply has left. The call is synchronous: nothing
+    /// goes on for that request until the observer has returned, and no two calls overlap. The observer may
+    /// use this handle freely; [`Self::requests`] has the request after its second point.
+    ///
+    /// On a current-thread runtime nothing of the sandbox runs between the writing of a reply's last byte and
+    /// the call for it. On others, a quick client's next request on another connection may be told of first.
+    pub fn on_exchange(&self, observer: ExchangeObserver) {
+        self.shared.observation.install(Some(observer));
+    }
+
+    /// Calls no observer any more.
+    pub fn stop_observing(&self) {
+        self.shared.observation.install(None);
+    }
+
     /// The newest requests, oldest first.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.control().requests()
@@ -193,6 +239,10 @@ impl Cloud {
     /// Empties the log of requests; their numbers go on.
     pub fn forget_requests(&self) {
         self.control().forget_requests();
+    }
+
+    pub(super) fn tell(&self, event: &ExchangeEvent) -> Verdict {
+        self.shared.observation.tell(event)
     }
 
     pub(super) fn page_size_max(&self) -> usize {

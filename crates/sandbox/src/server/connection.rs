@@ -8,18 +8,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::cloud::Cloud;
 use super::exchange::{self, Message, Reply};
+use super::late::Background;
+use super::socket::{OnItsWay, SentNotice, Socket};
 use crate::protocol::{HttpRequest, Service};
 
 /// The longest request body. Requests of EC2 that name a thousand images stay far below.
@@ -32,15 +32,15 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// Accepts connections until it is told to stop.
-pub(super) async fn accept(listener: TcpListener, cloud: Cloud, stop: CancellationToken, tasks: TaskTracker) {
+pub(super) async fn accept(listener: TcpListener, cloud: Cloud, background: Background) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
+            () = background.stop.cancelled() => return,
         };
         match accepted {
             Ok((stream, _)) => {
-                tasks.spawn(serve(stream, cloud.clone(), stop.clone()));
+                background.tasks.spawn(serve(stream, cloud.clone(), background.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "the sandbox cannot accept a connection");
@@ -55,14 +55,16 @@ pub(super) async fn accept(listener: TcpListener, cloud: Cloud, stop: Cancellati
 #[error("the connection is reset on purpose")]
 struct ResetOnPurpose;
 
-async fn serve(stream: TcpStream, cloud: Cloud, stop: CancellationToken) {
+async fn serve(stream: TcpStream, cloud: Cloud, background: Background) {
     // A refusal only costs latency.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| respond(&cloud, &stop, request));
-    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let on_its_way = OnItsWay::default();
+    let service = service_fn(|request| respond(&cloud, &background, &on_its_way, request));
+    let socket = Socket::new(stream, on_its_way.clone());
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = stop.cancelled() => {
+        () = background.stop.cancelled() => {
             Pin::new(&mut connection).graceful_shutdown();
             tokio::select! {
                 ended = &mut connection => ended,
@@ -75,7 +77,7 @@ async fn serve(stream: TcpStream, cloud: Cloud, stop: CancellationToken) {
         std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<ResetOnPurpose>);
     if on_purpose {
         // Closing without lingering sends RST, as a crashed host or a cut load balancer does.
-        let stream = connection.into_parts().io.into_inner();
+        let stream = connection.into_parts().io.into_inner().into_stream();
         let _ = stream.set_zero_linger();
     } else {
         tracing::debug!(%error, "a connection of the sandbox ended");
@@ -84,7 +86,8 @@ async fn serve(stream: TcpStream, cloud: Cloud, stop: CancellationToken) {
 
 async fn respond(
     cloud: &Cloud,
-    stop: &CancellationToken,
+    background: &Background,
+    on_its_way: &OnItsWay,
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, ResetOnPurpose> {
     let (head, body) = request.into_parts();
@@ -101,13 +104,17 @@ async fn respond(
         target: header("x-amz-target"),
         body: &body,
     };
-    match exchange::answer(cloud, &request).await {
-        Reply::Whole(message) => Ok(response(message, ReplyBody::whole)),
+    match exchange::answer(cloud, background, &request).await {
+        Reply::Whole(mut message) => {
+            let notice = message.notice.take().map(|event| SentNotice { cloud: cloud.clone(), event });
+            let notice = notice.map(|notice| (notice, on_its_way.clone()));
+            Ok(response(message, |content| ReplyBody { notice, ..ReplyBody::whole(content) }))
+        }
         Reply::Truncated(message) => Ok(response(message, |content| ReplyBody::first_half(&content))),
         Reply::Reset(wait) => {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = stop.cancelled() => {}
+                () = background.stop.cancelled() => {}
             }
             Err(ResetOnPurpose)
         }
@@ -132,6 +139,10 @@ fn response(message: Message, body: impl FnOnce(Bytes) -> ReplyBody) -> Response
     {
         headers.insert("x-amzn-errortype", code);
     }
+    // Where nothing is said, hyper dates the reply.
+    if let Some(date) = message.date.and_then(|date| HeaderValue::from_str(&date).ok()) {
+        headers.insert(DATE, date);
+    }
     response
 }
 
@@ -147,6 +158,8 @@ struct ReplyBody {
     bytes_left: u64,
     /// Set where the body breaks off: the time until it does.
     breaks: Option<Pin<Box<Sleep>>>,
+    /// What is to be told once the last byte has left, and by way of what.
+    notice: Option<(SentNotice, OnItsWay)>,
 }
 
 impl ReplyBody {
@@ -155,6 +168,7 @@ impl ReplyBody {
             bytes_left: content.len() as u64,
             content: Some(content).filter(|content| !content.is_empty()),
             breaks: None,
+            notice: None,
         }
     }
 
@@ -164,6 +178,7 @@ impl ReplyBody {
             bytes_left: content.len() as u64,
             content: Some(content.slice(..content.len() / 2)),
             breaks: Some(Box::pin(tokio::time::sleep(TRUNCATED_LINGERS))),
+            notice: None,
         }
     }
 }
@@ -178,6 +193,9 @@ impl Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         if let Some(content) = self.content.take() {
             self.bytes_left = self.bytes_left.saturating_sub(content.len() as u64);
+            if let Some((notice, on_its_way)) = self.notice.take() {
+                on_its_way.put(notice);
+            }
             return Poll::Ready(Some(Ok(Frame::data(content))));
         }
         match &mut self.breaks {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::buckets::Buckets;
@@ -31,7 +32,10 @@ pub(super) struct Control {
 /// What was decided over a request.
 #[derive(Debug)]
 pub(super) struct Admission {
+    /// What goes wrong, a skewed clock apart.
     pub(super) fault: Option<FaultKind>,
+    /// How far the `Date` of the reply is off, in seconds.
+    pub(super) clock_skew: Option<i64>,
     /// Refused before it could do anything.
     pub(super) refusal: Option<ApiError>,
     pub(super) may_delete_snapshots: bool,
@@ -55,12 +59,14 @@ impl Control {
         self.sequence
     }
 
-    /// Decides over one request. Every fault that matches counts it; the one armed first wins.
+    /// Decides over one request. Every fault that matches counts it; the one armed first wins. A skewed
+    /// clock competes with no other fault: any reply can be misdated.
     pub(super) fn admit(&mut self, seen: &Seen<'_>, region: &str, heavy: bool, now: Instant) -> Admission {
         let met: Vec<FaultKind> = self.faults.iter_mut().filter_map(|armed| armed.meet(seen)).collect();
-        let fault = met.first().copied();
         let empty = |buckets: &mut Buckets| !buckets.take(region, seen.action, heavy, now);
         let throttled = seen.service == Service::Ec2 && self.buckets.as_mut().is_some_and(empty);
+        let clock_skew = met.iter().find_map(|kind| kind.clock_skew());
+        let fault = met.into_iter().find(|kind| kind.clock_skew().is_none());
         let denied = match self.denials.get(seen.action) {
             Some(Denial::Always) => true,
             Some(Denial::RealOnly) => !seen.dry_run,
@@ -68,13 +74,15 @@ impl Control {
         };
         let refusal = match fault {
             Some(FaultKind::Throttle) => Some(ApiError::throttled()),
+            Some(FaultKind::Unavailable) => Some(ApiError::unavailable()),
             Some(FaultKind::ServerErrorBefore) => Some(ApiError::internal()),
             Some(FaultKind::Denied) => Some(ApiError::denied(seen.service, seen.action)),
             _ if throttled => Some(ApiError::throttled()),
             _ if denied => Some(ApiError::denied(seen.service, seen.action)),
             _ => None,
         };
-        Admission { fault, refusal, may_delete_snapshots: !self.denials.contains_key("DeleteSnapshot") }
+        let may_delete_snapshots = !self.denials.contains_key("DeleteSnapshot");
+        Admission { fault, clock_skew, refusal, may_delete_snapshots }
     }
 
     pub(super) fn record(&mut self, record: RequestRecord) {
@@ -82,6 +90,14 @@ impl Control {
             self.requests.pop_front();
         }
         self.requests.push_back(record);
+    }
+
+    /// Notes that a request whose connection was broken has changed the world after all.
+    pub(super) fn note_applied(&mut self, sequence: u64, at: Timestamp) {
+        if let Some(record) = self.requests.iter_mut().rev().find(|record| record.sequence == sequence) {
+            record.applied = true;
+            record.applied_at = Some(at);
+        }
     }
 
     pub(super) fn requests(&self) -> Vec<RequestRecord> {

@@ -4,15 +4,22 @@ mod reports;
 
 use std::time::Duration;
 
+use jiff::fmt::rfc2822::DateTimePrinter;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::cloud::Cloud;
 use super::control::Admission;
 use super::faults::{FaultKind, Seen};
+use super::late::{Background, LateChange};
+use super::observer::{ExchangeEvent, ExchangePoint, Verdict};
 use super::requests::RequestRecord;
-use crate::actions::{self, Call, Context, ReportCall};
+use crate::actions::{self, Call, Context};
 use crate::protocol::{ApiError, Caller, Envelope, HttpRequest, Parameters, Service};
 use crate::world::{Actor, Change, Effect, History};
+
+/// The accounts that a caller is told to act in where a fault says so: the first that is not its own.
+const WRONG_ACCOUNTS: [&str; 2] = ["999988887777", "999988887778"];
 
 /// What the connection is to do.
 #[derive(Debug)]
@@ -33,6 +40,10 @@ pub(super) struct Message {
     pub(super) service: Service,
     pub(super) error_code: Option<String>,
     pub(super) body: String,
+    /// A `Date` of its own, where a fault wants one.
+    pub(super) date: Option<String>,
+    /// What the observer is told once the reply has left.
+    pub(super) notice: Option<ExchangeEvent>,
 }
 
 /// A request that was understood.
@@ -47,46 +58,89 @@ struct Understood {
 #[derive(Debug)]
 struct Done {
     body: Result<String, ApiError>,
-    applied: bool,
+    /// When the world was changed, if it was.
+    applied_at: Option<Timestamp>,
     reports_changed: bool,
+    fault: Option<FaultKind>,
+    clock_skew: Option<i64>,
+    /// The change that is to happen after the connection was broken.
+    late: Option<(Change, Actor, Duration)>,
 }
 
 /// Answers one request, records it, and applies whatever fault it meets.
-pub(super) async fn answer(cloud: &Cloud, request: &HttpRequest<'_>) -> Reply {
+pub(super) async fn answer(cloud: &Cloud, background: &Background, request: &HttpRequest<'_>) -> Reply {
     let caller = Caller::from_authorization(request.authorization);
     let service = caller.as_ref().map_or(Service::Ec2, |caller| caller.service);
     let Envelope { action, parameters, problem } = Envelope::open(service, request);
-    let sequence = cloud.control().next_sequence();
-    let mut record = RequestRecord {
-        sequence,
-        request_id: request_id(cloud, sequence),
-        service: caller.as_ref().map_or("", |caller| caller.service.name()),
-        dry_run: service == Service::Ec2 && parameters.text("DryRun") == Some("true"),
-        region: String::new(),
-        image_ids: image_ids(&parameters),
-        parameters: parameters.all().clone(),
-        status: None,
-        error_code: None,
-        applied: false,
-        reports_changed: false,
-        fault: None,
-        action,
-    };
-    if let Ok(caller) = &caller {
-        record.region.clone_from(&caller.region);
-    }
+    let mut record = new_record(cloud, action, &parameters, caller.as_ref().ok());
     let understood = caller.and_then(|caller| match problem {
         Some(problem) => Err(problem),
         None => understand(cloud, caller, &record, &parameters),
     });
-    let (done, fault) = match understood {
-        Ok(understood) => carry_out(cloud, &understood, &record, &parameters).await,
-        Err(error) => (Done::refused(error), None),
+    let mut event = ExchangeEvent {
+        number: 0,
+        point: ExchangePoint::Received,
+        sequence: record.sequence,
+        action: record.action.clone(),
+        image_ids: record.image_ids.clone(),
+        dry_run: record.dry_run,
+        is_change: understood.as_ref().is_ok_and(|request| request.call.is_change()),
+        applied: false,
     };
-    record.applied = done.applied;
+    if cloud.tell(&event) == Verdict::BreakConnection {
+        cloud.control().record(record);
+        return Reply::Reset(Duration::ZERO);
+    }
+    let mut done = match understood {
+        Ok(understood) => carry_out(cloud, understood, &record, &parameters).await,
+        Err(error) => Done::refused(error),
+    };
+    record.applied = done.applied_at.is_some();
+    record.applied_at = done.applied_at;
     record.reports_changed = done.reports_changed;
-    record.fault = fault.map(fault_name);
-    finish(cloud, record, done, fault, service)
+    record.fault =
+        done.fault.or_else(|| Some(FaultKind::ClockSkew { seconds: done.clock_skew? })).map(fault_name);
+    event.point = ExchangePoint::Applied;
+    event.applied = record.applied;
+    if let Some((change, actor, delay)) = done.late.take() {
+        // Recorded before it can land, so that the record can tell of it.
+        cloud.control().record(record);
+        background.apply_late(cloud.clone(), LateChange { change, actor, delay, event });
+        return Reply::Reset(Duration::ZERO);
+    }
+    if cloud.tell(&event) == Verdict::BreakConnection {
+        cloud.control().record(record);
+        return Reply::Reset(Duration::ZERO);
+    }
+    event.point = ExchangePoint::Replied;
+    finish(cloud, record, done, service, event)
+}
+
+/// The record of a request of which nothing is known yet but what it says.
+fn new_record(
+    cloud: &Cloud,
+    action: String,
+    parameters: &Parameters,
+    caller: Option<&Caller>,
+) -> RequestRecord {
+    let rehearses = caller.is_none_or(|caller| caller.service == Service::Ec2);
+    let sequence = cloud.control().next_sequence();
+    RequestRecord {
+        sequence,
+        request_id: request_id(cloud, sequence),
+        service: caller.map_or("", |caller| caller.service.name()),
+        action,
+        dry_run: rehearses && parameters.text("DryRun") == Some("true"),
+        region: caller.map_or_else(String::new, |caller| caller.region.clone()),
+        image_ids: image_ids(parameters),
+        parameters: parameters.all().clone(),
+        status: None,
+        error_code: None,
+        applied: false,
+        applied_at: None,
+        reports_changed: false,
+        fault: None,
+    }
 }
 
 fn understand(
@@ -110,55 +164,81 @@ fn understand(
 
 async fn carry_out(
     cloud: &Cloud,
-    request: &Understood,
+    request: Understood,
     record: &RequestRecord,
     parameters: &Parameters,
-) -> (Done, Option<FaultKind>) {
-    let (is_change, heavy) = match &request.call {
-        Call::Change(_) | Call::Report(ReportCall::Create(_) | ReportCall::Delete { .. }) => (true, false),
-        Call::Read(read) => (false, read.is_heavy()),
-        Call::Identity | Call::Report(ReportCall::Describe(_)) => (false, false),
-    };
+) -> Done {
     let seen = Seen {
         service: request.caller.service,
         action: &record.action,
         image_ids: &record.image_ids,
-        is_change,
+        is_change: request.call.is_change(),
         dry_run: request.dry_run,
         has_token: parameters.text("NextToken").is_some_and(|token| !token.is_empty()),
     };
-    let region = &request.caller.region;
-    let admission = cloud.control().admit(&seen, region, heavy, Instant::now());
+    let heavy = request.call.is_heavy();
+    let admission = cloud.control().admit(&seen, &request.caller.region, heavy, Instant::now());
+    let (fault, clock_skew) = (admission.fault, admission.clock_skew);
+    let done = do_admitted(cloud, request, record, admission).await;
+    Done { fault, clock_skew, ..done }
+}
+
+async fn do_admitted(
+    cloud: &Cloud,
+    request: Understood,
+    record: &RequestRecord,
+    admission: Admission,
+) -> Done {
     let fault = admission.fault;
     if let Some(error) = admission.refusal {
-        return (Done::refused(error), fault);
+        return Done::refused(error);
     }
     if matches!(fault, Some(FaultKind::ResetBefore | FaultKind::Hang { .. })) {
-        return (Done::refused(ApiError::internal()), fault);
+        return Done::refused(ApiError::internal());
     }
     let executes = fault == Some(FaultKind::ExecutesDryRun);
     if request.dry_run && !executes {
-        return (Done::refused(ApiError::dry_run()), fault);
+        return Done::refused(ApiError::dry_run());
     }
+    let Caller { access_key, region, service: _ } = request.caller;
     let context = Context {
         action: &record.action,
-        region,
+        region: &region,
         request_id: &record.request_id,
         now: cloud.now(),
         page_size_max: cloud.page_size_max(),
         twist: fault.and_then(FaultKind::twist),
     };
-    let done = match &request.call {
+    match request.call {
         Call::Identity => {
-            let account = cloud.account();
-            let access_key = &request.caller.access_key;
-            Done::answered(Ok(actions::identity_xml(&account, access_key, &record.request_id)))
+            let account = told_account(cloud, fault);
+            Done::answered(Ok(actions::identity_xml(&account, &access_key, &record.request_id)))
         }
-        Call::Read(read) => Done::answered(read_world(cloud, read, &context, fault)),
-        Call::Change(change) => change_world(cloud, change, &context, &admission).await,
-        Call::Report(call) => reports::answer(cloud, call, &context).await,
-    };
-    (done, fault)
+        Call::Read(read) => Done::answered(read_world(cloud, &read, &context, fault)),
+        Call::Change(change) => {
+            let actor = Actor {
+                region: region.clone(),
+                may_delete_snapshots: admission.may_delete_snapshots,
+                now: context.now,
+            };
+            if let Some(FaultKind::AppliedLate { seconds }) = fault {
+                let late = Some((change, actor, Duration::from_secs(seconds)));
+                return Done { late, ..Done::refused(ApiError::internal()) };
+            }
+            change_world(cloud, &change, &context, &actor).await
+        }
+        Call::Report(call) => reports::answer(cloud, &call, &context).await,
+    }
+}
+
+/// The account that `GetCallerIdentity` names.
+fn told_account(cloud: &Cloud, fault: Option<FaultKind>) -> String {
+    let account = cloud.account();
+    let wrong = WRONG_ACCOUNTS.into_iter().find(|wrong| *wrong != account);
+    match (fault, wrong) {
+        (Some(FaultKind::WrongAccount), Some(wrong)) => wrong.to_owned(),
+        _ => account,
+    }
 }
 
 fn read_world(
@@ -177,18 +257,13 @@ fn read_world(
     }
 }
 
-async fn change_world(cloud: &Cloud, change: &Change, context: &Context<'_>, admission: &Admission) -> Done {
-    let actor = Actor {
-        region: context.region.to_owned(),
-        may_delete_snapshots: admission.may_delete_snapshots,
-        now: context.now,
-    };
-    let effect = match apply(cloud, change, &actor) {
+async fn change_world(cloud: &Cloud, change: &Change, context: &Context<'_>, actor: &Actor) -> Done {
+    let effect = match apply(cloud, change, actor) {
         Ok(effect) => effect,
         Err(error) => return Done::refused(error),
     };
     let body = save(cloud).await.map(|()| actions::effect_xml(&effect, context));
-    Done { applied: true, ..Done::answered(body) }
+    Done { applied_at: Some(actor.now), ..Done::answered(body) }
 }
 
 /// Keeps a change that has happened in memory. Where that fails, a promise of the state file is broken.
@@ -199,7 +274,8 @@ async fn save(cloud: &Cloud) -> Result<(), ApiError> {
     })
 }
 
-fn apply(cloud: &Cloud, change: &Change, actor: &Actor) -> Result<Effect, ApiError> {
+/// Changes the world, and remembers what it was.
+pub(super) fn apply(cloud: &Cloud, change: &Change, actor: &Actor) -> Result<Effect, ApiError> {
     let mut simulation = cloud.write();
     let before = History::before(&simulation.world, change);
     let effect = simulation.world.apply(change, actor)?;
@@ -213,40 +289,41 @@ fn finish(
     cloud: &Cloud,
     mut record: RequestRecord,
     done: Done,
-    fault: Option<FaultKind>,
     service: Service,
+    notice: ExchangeEvent,
 ) -> Reply {
-    let body = match (fault, done.body) {
+    let body = match (done.fault, done.body) {
         (Some(FaultKind::ServerErrorAfter), Ok(_)) => Err(ApiError::internal()),
         (_, body) => body,
     };
-    let broken = match fault {
-        Some(FaultKind::ResetBefore | FaultKind::ResetAfter) => Some(Duration::ZERO),
+    let broken = match done.fault {
+        Some(FaultKind::ResetBefore | FaultKind::ResetAfter | FaultKind::AppliedLate { .. }) => {
+            Some(Duration::ZERO)
+        }
         Some(FaultKind::Hang { seconds }) => Some(Duration::from_secs(seconds)),
         _ => None,
     };
-    let message = match body {
-        Ok(body) => {
-            Message { status: 200, request_id: record.request_id.clone(), service, error_code: None, body }
-        }
+    let (status, body, error_code) = match body {
+        Ok(body) => (200, body, None),
         Err(error) => {
             let error = error.in_words_of(service);
             let body = error.to_body(service, &record.request_id);
-            record.error_code = Some(error.code.clone());
-            Message {
-                status: error.status,
-                request_id: record.request_id.clone(),
-                service,
-                error_code: Some(error.code),
-                body,
-            }
+            (error.status, body, Some(error.code))
         }
     };
-    if broken.is_some() {
-        record.error_code = None;
-    } else {
-        record.status = Some(message.status);
+    if broken.is_none() {
+        record.status = Some(status);
+        record.error_code.clone_from(&error_code);
     }
+    let message = Message {
+        status,
+        request_id: record.request_id.clone(),
+        service,
+        error_code,
+        body,
+        date: done.clock_skew.and_then(skewed_date),
+        notice: Some(notice),
+    };
     tracing::debug!(
         sequence = record.sequence,
         action = %record.action,
@@ -260,7 +337,7 @@ fn finish(
         record.action,
     );
     cloud.control().record(record);
-    match (broken, fault) {
+    match (broken, done.fault) {
         (Some(wait), _) => Reply::Reset(wait),
         (None, Some(FaultKind::TruncatedBody)) => Reply::Truncated(message),
         (None, _) => Reply::Whole(message),
@@ -273,8 +350,16 @@ impl Done {
     }
 
     fn answered(body: Result<String, ApiError>) -> Self {
-        Self { body, applied: false, reports_changed: false }
+        Self { body, applied_at: None, reports_changed: false, fault: None, clock_skew: None, late: None }
     }
+}
+
+/// The `Date` of a clock that is so many seconds off. It is the real clock that is skewed, not the
+/// sandbox's: clients compare it with theirs, whatever the sandbox pretends the time to be, and the SDKs
+/// retry some errors when the two are minutes apart.
+fn skewed_date(seconds: i64) -> Option<String> {
+    let at = Timestamp::now().checked_add(SignedDuration::from_secs(seconds)).ok()?;
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok()
 }
 
 /// Shaped like a UUID; made of the sandbox's time and the number, so that processes differ.

@@ -53,6 +53,8 @@ impl Default for Nth {
 pub enum FaultKind {
     /// 503 `RequestLimitExceeded`, or what another service than EC2 says of it.
     Throttle,
+    /// 503 `Unavailable`; nothing has happened. With [`Fault::every_time`], an endpoint that is down for good.
+    Unavailable,
     /// 403 `UnauthorizedOperation`, with and without `DryRun`, or what another service says of it.
     Denied,
     /// 500 `InternalError`; nothing has happened.
@@ -63,6 +65,12 @@ pub enum FaultKind {
     ResetBefore,
     /// The connection is reset, although the change was made. Meets real changes only.
     ResetAfter,
+    /// The connection is reset, and the change is made so many real seconds later, as a request does that
+    /// was stuck on its way. Meets real changes only, and not those of usage reports.
+    AppliedLate {
+        /// How long it is on its way.
+        seconds: u64,
+    },
     /// No answer for so many seconds, then a reset; nothing has happened.
     Hang {
         /// How long the client waits.
@@ -76,8 +84,29 @@ pub enum FaultKind {
     EmptyPage,
     /// A page without token although more would follow.
     EndsEarly,
+    /// A paged listing that holds only this share of its items, rounded down, and has no token as if it
+    /// were complete.
+    FewerItems {
+        /// In percent; 0 makes an empty list.
+        keep_percent: u8,
+    },
     /// `DescribeImages` lists images of other accounts for the owner `self`.
     ForeignImages,
+    /// `DescribeImages` answers without any tags.
+    TagsGone,
+    /// `DescribeImages` answers without the dates of creation, last launch and deprecation.
+    DatesMissing,
+    /// `DescribeImages` has 1970-01-01 for each of these dates.
+    DatesAtEpoch,
+    /// `DescribeImages` has a date in ten years for each of these dates.
+    DatesInFuture,
+    /// `GetCallerIdentity` names another account than the fleet's.
+    WrongAccount,
+    /// The `Date` header of the reply is off, whatever else becomes of the request.
+    ClockSkew {
+        /// By how much; negative is in the past.
+        seconds: i64,
+    },
     /// A request with `DryRun` is carried out and answered with success, as some emulators do. Meets
     /// requests with `DryRun` only.
     ExecutesDryRun,
@@ -137,11 +166,14 @@ impl Fault {
 
     /// What makes the fault meaningless, if anything.
     pub(crate) fn problem(&self) -> Option<String> {
+        if let FaultKind::FewerItems { keep_percent: 101.. } = self.kind {
+            return Some("more than 100 percent cannot be kept".to_owned());
+        }
         match &self.nth {
             Nth::Only(list) if list.is_empty() || list.contains(&0) => {
-                Some("no request has the number 0".to_owned())
+                Some("requests are counted from 1".to_owned())
             }
-            Nth::From(0) => Some("no request has the number 0".to_owned()),
+            Nth::From(0) => Some("requests are counted from 1".to_owned()),
             Nth::Every | Nth::Only(_) | Nth::From(_) => None,
         }
     }
@@ -155,29 +187,54 @@ impl FaultKind {
             Self::EmptyPage => Some(ListingTwist::EmptyPage),
             Self::EndsEarly => Some(ListingTwist::EndsEarly),
             Self::ForeignImages => Some(ListingTwist::ForeignImages),
+            Self::FewerItems { keep_percent } => Some(ListingTwist::FewerItems { keep_percent }),
+            Self::TagsGone => Some(ListingTwist::TagsGone),
+            Self::DatesMissing => Some(ListingTwist::DatesMissing),
+            Self::DatesAtEpoch => Some(ListingTwist::DatesAtEpoch),
+            Self::DatesInFuture => Some(ListingTwist::DatesInFuture),
             Self::Throttle
+            | Self::Unavailable
             | Self::Denied
             | Self::ServerErrorBefore
             | Self::ServerErrorAfter
             | Self::ResetBefore
             | Self::ResetAfter
+            | Self::AppliedLate { .. }
             | Self::Hang { .. }
             | Self::TruncatedBody
+            | Self::WrongAccount
+            | Self::ClockSkew { .. }
             | Self::ExecutesDryRun
             | Self::StaleReads { .. } => None,
         }
+    }
+
+    /// How far the clock is off, if it is, in seconds.
+    pub(super) fn clock_skew(self) -> Option<i64> {
+        if let Self::ClockSkew { seconds } = self { Some(seconds) } else { None }
     }
 
     /// Whether this can happen to a request at all. What cannot is not counted either.
     fn fits(self, request: &Seen<'_>) -> bool {
         match self {
             Self::ServerErrorAfter | Self::ResetAfter => request.is_change && !request.dry_run,
+            Self::AppliedLate { .. } => {
+                request.is_change && !request.dry_run && !request.action.ends_with("UsageReport")
+            }
             Self::RepeatedToken => request.has_token,
             Self::ExecutesDryRun => request.dry_run,
-            Self::StaleReads { .. } | Self::EmptyPage | Self::EndsEarly | Self::ForeignImages => {
-                !request.is_change && !request.dry_run
+            Self::StaleReads { .. }
+            | Self::EmptyPage
+            | Self::EndsEarly
+            | Self::FewerItems { .. }
+            | Self::ForeignImages => !request.is_change && !request.dry_run,
+            Self::TagsGone | Self::DatesMissing | Self::DatesAtEpoch | Self::DatesInFuture => {
+                request.action == "DescribeImages" && !request.dry_run
             }
-            Self::Throttle
+            Self::WrongAccount => request.action == "GetCallerIdentity",
+            Self::ClockSkew { .. }
+            | Self::Throttle
+            | Self::Unavailable
             | Self::Denied
             | Self::ServerErrorBefore
             | Self::ResetBefore
@@ -266,6 +323,10 @@ mod tests {
             (
                 r#"{"kind":{"hang":{"seconds":2}},"nth":"every","dry_run":true}"#,
                 Fault::new("*", FaultKind::Hang { seconds: 2 }).every_time().rehearsals_only(),
+            ),
+            (
+                r#"{"kind":{"fewer-items":{"keep_percent":50}}}"#,
+                Fault::new("*", FaultKind::FewerItems { keep_percent: 50 }),
             ),
             (
                 r#"{"kind":{"stale-reads":{"changes":1}}}"#,

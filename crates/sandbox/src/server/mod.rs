@@ -6,7 +6,10 @@ mod connection;
 mod control;
 mod exchange;
 mod faults;
+mod late;
+mod observer;
 mod requests;
+mod socket;
 mod state_file;
 
 use std::io;
@@ -23,6 +26,7 @@ use crate::fleet::{Fleet, FleetError};
 pub use buckets::{Bucket, BucketSizes};
 pub use cloud::Cloud;
 pub use faults::{Fault, FaultKind, Nth};
+pub use observer::{ExchangeEvent, ExchangeObserver, ExchangePoint, Verdict};
 pub use requests::RequestRecord;
 pub use state_file::LoadStateError;
 
@@ -113,7 +117,8 @@ impl Sandbox {
         let address = listener.local_addr().map_err(refused)?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        tasks.spawn(connection::accept(listener, cloud.clone(), stop.clone(), tasks.clone()));
+        let background = late::Background { stop: stop.clone(), tasks: tasks.clone() };
+        tasks.spawn(connection::accept(listener, cloud.clone(), background));
         tasks.close();
         tracing::debug!(%address, "sandbox is listening");
         Ok(Self { address, cloud, _stop_on_drop: stop.clone().drop_guard(), stop, tasks })
@@ -134,7 +139,8 @@ impl Sandbox {
         &self.cloud
     }
 
-    /// Accepts nothing new, finishes the requests in flight, and ends.
+    /// Accepts nothing new, finishes the requests in flight, and ends. Changes that were still to be applied
+    /// late are lost.
     pub async fn stop(self) {
         self.stop.cancel();
         self.tasks.wait().await;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 /// One request and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestRecord {
@@ -26,8 +28,10 @@ pub struct RequestRecord {
     pub status: Option<u16>,
     /// The error code, where it was refused.
     pub error_code: Option<String>,
-    /// Whether it changed images, snapshots or what belongs to them.
+    /// Whether it has changed images, snapshots or what belongs to them.
     pub applied: bool,
+    /// When it did, in the sandbox's time; long after its connection broke where it was applied late.
+    pub applied_at: Option<Timestamp>,
     /// Whether it created or deleted an image usage report, which changes nothing of an image.
     pub reports_changed: bool,
     /// The fault that it met, as a fleet file spells it.

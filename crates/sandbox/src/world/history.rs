@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Change, Deregistered, ImageRecord, SnapshotRecord, World};
+use super::{Binned, Change, Deregistered, ImageRecord, SnapshotRecord, World};
 
 /// How many changes are remembered.
 const CHANGES_MAX: usize = 256;
@@ -16,8 +16,16 @@ pub(crate) struct History {
 /// One record as it was before a change.
 #[derive(Debug)]
 enum Replaced {
-    Image(String, Option<Box<ImageRecord>>, Option<Deregistered>),
-    Snapshot(String, Option<SnapshotRecord>),
+    Image(String, Box<ImagePast>),
+    Snapshot(String, Option<Box<SnapshotRecord>>, Option<Box<Binned<SnapshotRecord>>>),
+}
+
+/// All that the world knew of an image.
+#[derive(Debug)]
+struct ImagePast {
+    image: Option<ImageRecord>,
+    gone: Option<Deregistered>,
+    binned: Option<Binned<ImageRecord>>,
 }
 
 impl History {
@@ -28,12 +36,16 @@ impl History {
                 .into_iter()
                 .map(|id| {
                     if id.starts_with("snap-") {
-                        let snapshot = world.snapshots.get(&id).cloned();
-                        Replaced::Snapshot(id, snapshot)
+                        let snapshot = world.snapshots.get(&id).cloned().map(Box::new);
+                        let binned = world.recycle_bin.snapshots.get(&id).cloned().map(Box::new);
+                        Replaced::Snapshot(id, snapshot, binned)
                     } else {
-                        let image = world.images.get(&id).cloned().map(Box::new);
-                        let gone = world.deregistered.get(&id).cloned();
-                        Replaced::Image(id, image, gone)
+                        let past = ImagePast {
+                            image: world.images.get(&id).cloned(),
+                            gone: world.deregistered.get(&id).cloned(),
+                            binned: world.recycle_bin.images.get(&id).cloned(),
+                        };
+                        Replaced::Image(id, Box::new(past))
                     }
                 })
                 .collect(),
@@ -58,12 +70,14 @@ impl History {
         let mut world = world.clone();
         for replaced in self.changes.iter().rev().take(count).flatten() {
             match replaced {
-                Replaced::Image(id, image, gone) => {
-                    restore(&mut world.images, id, image.as_deref());
-                    restore(&mut world.deregistered, id, gone.as_ref());
+                Replaced::Image(id, past) => {
+                    restore(&mut world.images, id, past.image.as_ref());
+                    restore(&mut world.deregistered, id, past.gone.as_ref());
+                    restore(&mut world.recycle_bin.images, id, past.binned.as_ref());
                 }
-                Replaced::Snapshot(id, snapshot) => {
-                    restore(&mut world.snapshots, id, snapshot.as_ref());
+                Replaced::Snapshot(id, snapshot, binned) => {
+                    restore(&mut world.snapshots, id, snapshot.as_deref());
+                    restore(&mut world.recycle_bin.snapshots, id, binned.as_deref());
                 }
             }
         }
@@ -93,7 +107,8 @@ fn touched(world: &World, change: &Change) -> Vec<String> {
         | Change::EnableDeprecation { image_id, .. }
         | Change::DisableDeprecation { image_id }
         | Change::EnableProtection { image_id, .. }
-        | Change::DisableProtection { image_id } => vec![image_id.clone()],
+        | Change::DisableProtection { image_id }
+        | Change::RestoreImage { image_id } => vec![image_id.clone()],
         Change::DeregisterImage { image_id, .. } => {
             let mut ids = vec![image_id.clone()];
             if let Some(image) = world.images.get(image_id) {
@@ -102,6 +117,8 @@ fn touched(world: &World, change: &Change) -> Vec<String> {
             ids
         }
         Change::CreateTags { resources, .. } | Change::DeleteTags { resources, .. } => resources.clone(),
-        Change::DeleteSnapshot { snapshot_id } => vec![snapshot_id.clone()],
+        Change::DeleteSnapshot { snapshot_id } | Change::RestoreSnapshot { snapshot_id } => {
+            vec![snapshot_id.clone()]
+        }
     }
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Actor, Deregistered, Effect, ImageState, Protection, SnapshotReturnCode, World, is_resource_id,
-    not_permitted, unavailable,
+    malformed_snapshot_id, not_permitted, unavailable,
 };
 use crate::protocol::ApiError;
 
@@ -73,7 +73,7 @@ impl World {
             )));
         }
         let snapshots = image.snapshots.clone();
-        self.images.remove(image_id);
+        self.discard_image(image_id, actor);
         self.deregistered
             .insert(image_id.to_owned(), Deregistered { region: actor.region.clone(), at: actor.now });
         let mut results = Vec::new();
@@ -82,7 +82,7 @@ impl World {
                 let code = if self.images_on(&snapshot_id).next().is_some() {
                     SnapshotReturnCode::Skipped
                 } else if actor.may_delete_snapshots {
-                    self.snapshots.remove(&snapshot_id);
+                    self.discard_snapshot(&snapshot_id, actor);
                     SnapshotReturnCode::Success
                 } else {
                     SnapshotReturnCode::MissingPermissions
@@ -156,10 +156,7 @@ impl World {
 
     pub(super) fn delete_snapshot(&mut self, snapshot_id: &str, actor: &Actor) -> Result<Effect, ApiError> {
         if !is_resource_id(snapshot_id, "snap-") {
-            return Err(ApiError::bad_request(
-                "InvalidSnapshotID.Malformed",
-                format!("Invalid id: \"{snapshot_id}\" (expecting \"snap-...\")"),
-            ));
+            return Err(malformed_snapshot_id(snapshot_id));
         }
         self.own_snapshot(snapshot_id, actor)?;
         if let Some(image_id) = self.images_on(snapshot_id).next() {
@@ -168,7 +165,7 @@ impl World {
                 format!("The snapshot {snapshot_id} is currently in use by {image_id}"),
             ));
         }
-        self.snapshots.remove(snapshot_id);
+        self.discard_snapshot(snapshot_id, actor);
         Ok(Effect::Done)
     }
 
@@ -183,8 +180,8 @@ impl World {
     }
 }
 
-/// Rounds to the nearest minute.
-fn round_to_minute(at: Timestamp) -> Timestamp {
+/// Rounds to the nearest minute, as EC2 does with deprecation dates.
+pub(crate) fn round_to_minute(at: Timestamp) -> Timestamp {
     let seconds = at.as_second();
     let rounded = (seconds + 30).div_euclid(60) * 60;
     Timestamp::from_second(rounded).unwrap_or(at)

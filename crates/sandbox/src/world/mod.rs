@@ -6,14 +6,17 @@
 
 mod attributes;
 mod auto_scaling;
+mod ec2_fleets;
 mod history;
 mod lifecycle;
 mod permission;
 mod records;
+mod recycle_bin;
 mod retention;
 mod tags;
 mod usage;
 mod usage_reports;
+mod whole_image;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,16 +28,23 @@ use crate::protocol::ApiError;
 pub use auto_scaling::{
     AutoScalingGroupRecord, LaunchConfigurationRecord, LaunchSource, TemplateOverride, TemplateReference,
 };
+pub use ec2_fleets::{
+    Ec2FleetKind, Ec2FleetRecord, Ec2FleetState, SpotFleetRequestRecord, SpotFleetRequestState,
+    SpotInstanceRequestRecord, SpotInstanceRequestState, TemplateUseRecord,
+};
 pub(crate) use history::History;
+pub(crate) use lifecycle::round_to_minute;
 pub(crate) use permission::is_account;
 pub use permission::{LaunchPermission, ParseLaunchPermissionError};
 pub use records::{
     ImageRecord, ImageState, InstanceRecord, InstanceState, LaunchTemplateRecord, Protection, SnapshotRecord,
     TemplateVersionRecord,
 };
+pub use recycle_bin::{Binned, RecycleBin};
 pub use retention::{ResourceKind, RetentionRuleRecord, RetentionRuleStatus};
 pub use usage::{ForeignUse, ForeignUseKind, ImageRecipeRecord, RecipeKind};
 pub use usage_reports::{UsageReportRecord, UsageReportWanted, UsageReports};
+pub use whole_image::WholeImage;
 
 /// Everything that exists in the simulated account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +88,18 @@ pub struct World {
     /// Image usage reports.
     #[serde(default)]
     pub usage_reports: UsageReports,
+    /// What the Recycle Bin holds, of all Regions.
+    #[serde(default)]
+    pub recycle_bin: RecycleBin,
+    /// EC2 Fleets by id, of all Regions.
+    #[serde(default)]
+    pub ec2_fleets: BTreeMap<String, Ec2FleetRecord>,
+    /// Spot Fleet requests by id, of all Regions.
+    #[serde(default)]
+    pub spot_fleet_requests: BTreeMap<String, SpotFleetRequestRecord>,
+    /// Spot Instance requests by id, of all Regions.
+    #[serde(default)]
+    pub spot_instance_requests: BTreeMap<String, SpotInstanceRequestRecord>,
 }
 
 /// What remains of an image that was deregistered.
@@ -154,6 +176,12 @@ pub enum Change {
     DeleteSnapshot {
         snapshot_id: String,
     },
+    RestoreImage {
+        image_id: String,
+    },
+    RestoreSnapshot {
+        snapshot_id: String,
+    },
 }
 
 /// What a change answers.
@@ -165,6 +193,8 @@ pub enum Effect {
     Protection(String),
     /// Deregistered, with what became of each snapshot that was to be deleted too.
     Deregistered(Vec<(String, SnapshotReturnCode)>),
+    /// This snapshot came back from the Recycle Bin.
+    RestoredSnapshot(Box<SnapshotRecord>),
 }
 
 /// What became of one snapshot of a deregistered image (botocore model: `SnapshotReturnCodes`).
@@ -214,6 +244,8 @@ impl World {
             Change::CreateTags { resources, tags } => self.create_tags(resources, tags, actor),
             Change::DeleteTags { resources, tags } => self.delete_tags(resources, tags, actor),
             Change::DeleteSnapshot { snapshot_id } => self.delete_snapshot(snapshot_id, actor),
+            Change::RestoreImage { image_id } => self.restore_image(image_id, actor),
+            Change::RestoreSnapshot { snapshot_id } => self.restore_snapshot(snapshot_id, actor),
         }
     }
 
@@ -291,6 +323,13 @@ pub(crate) fn check_image_id(image_id: &str) -> Result<(), ApiError> {
             format!("Invalid id: \"{image_id}\" (expecting \"ami-...\")"),
         ))
     }
+}
+
+fn malformed_snapshot_id(snapshot_id: &str) -> ApiError {
+    ApiError::bad_request(
+        "InvalidSnapshotID.Malformed",
+        format!("Invalid id: \"{snapshot_id}\" (expecting \"snap-...\")"),
+    )
 }
 
 /// Whether a text is a prefix and 8 or 17 lower-case hexadecimal digits.

@@ -99,10 +99,11 @@ fn mistakes_of_meaning_name_path_and_remedy_and_come_all_at_once() {
           "instances":[{"image":"nobody"}],
           "launch_templates":[{"name":"t","default_version":3,"versions":[{"version":1,"image":"zzz"}]}],
           "ssm_parameters":{"/p":"yyy"},
-          "faults":[{"kind":"throttle","nth":{"only":[0]}}]"#,
+          "faults":[{"kind":"throttle","nth":{"only":[0]}},{"kind":{"fewer-items":{"keep_percent":101}}}]"#,
     );
     for expected in [
-        "faults[0].nth: no request has the number 0",
+        "faults[0]: requests are counted from 1",
+        "faults[1]: more than 100 percent cannot be kept",
         "images[1].name: `a` is the name of another image",
         "images[2].name: the name is missing",
         "images[2].id: `ami-xyz` is not an id. Write ami-",
@@ -118,7 +119,7 @@ fn mistakes_of_meaning_name_path_and_remedy_and_come_all_at_once() {
     ] {
         assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected} in {found:#?}");
     }
-    assert_eq!(found.len(), 13, "{found:#?}");
+    assert_eq!(found.len(), 14, "{found:#?}");
 }
 
 #[test]

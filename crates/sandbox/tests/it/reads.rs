@@ -310,12 +310,14 @@ async fn template_versions_and_their_aliases() {
     let (page, token) = images(&[("LaunchTemplateName", "direct"), ("MaxResults", "2")]).await;
     assert_eq!(page.len(), 2);
     let rest = [("LaunchTemplateName", "direct"), ("NextToken", token.as_deref().unwrap())];
-    assert_eq!(images(&rest).await, (set(&["c"]), None));
+    assert_eq!(page, set(&["b", "c"]), "the newest come first");
+    assert_eq!(images(&rest).await, (set(&["a"]), None));
 
     for (name, value, expected) in [
         ("LaunchTemplateVersion.1", "1", "400 MissingParameter"),
         ("MaxResults", "201", "400 InvalidParameterValue"),
-        ("LaunchTemplateName", "nobody", "400 InvalidLaunchTemplateId.NotFound"),
+        ("LaunchTemplateName", "nobody", "400 InvalidLaunchTemplateName.NotFoundException"),
+        ("LaunchTemplateId", "lt-12345678", "400 InvalidLaunchTemplateId.NotFound"),
     ] {
         let parameters = [("Action", "DescribeLaunchTemplateVersions"), (name, value)];
         assert_eq!(send(&sandbox, &parameters).await.outcome(), expected);

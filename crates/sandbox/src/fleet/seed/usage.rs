@@ -1,7 +1,7 @@
 //! Seeding of Auto Scaling groups, launch configurations, recipes and other accounts' uses.
 
 use super::Seeding;
-use crate::fleet::{FleetAutoScalingGroup, FleetTemplateReference};
+use crate::fleet::{FleetAutoScalingGroup, FleetMixedInstances, FleetTemplateReference};
 use crate::world::{
     AutoScalingGroupRecord, ForeignUse, ImageRecipeRecord, LaunchConfigurationRecord, LaunchSource,
     TemplateOverride, TemplateReference, is_account, is_resource_id,
@@ -106,23 +106,32 @@ impl Seeding<'_> {
             }
             (None, None, Some(mixed)) => {
                 let path = format!("{path}.mixed_instances");
-                let template =
-                    self.template(&format!("{path}.launch_template"), region, &mixed.launch_template);
-                let mut overrides = Vec::new();
-                for (index, wanted) in mixed.overrides.iter().enumerate() {
-                    let path = format!("{path}.overrides[{index}]");
-                    let image = wanted.image.as_ref();
-                    let image = image.map(|image| self.image_or_alias(&path, region, image));
-                    let template = wanted.launch_template.as_ref();
-                    let template = template
-                        .map(|template| self.template(&format!("{path}.launch_template"), region, template));
-                    let instance_type = wanted.instance_type.clone();
-                    overrides.push(TemplateOverride { instance_type, image, template });
-                }
+                let (template, overrides) = self.template_with_overrides(&path, region, mixed);
                 Some(LaunchSource::Mixed { template, overrides })
             }
             _ => None,
         }
+    }
+
+    pub(super) fn template_with_overrides(
+        &mut self,
+        path: &str,
+        region: &str,
+        mixed: &FleetMixedInstances,
+    ) -> (TemplateReference, Vec<TemplateOverride>) {
+        let template = self.template(&format!("{path}.launch_template"), region, &mixed.launch_template);
+        let mut overrides = Vec::new();
+        for (index, wanted) in mixed.overrides.iter().enumerate() {
+            let path = format!("{path}.overrides[{index}]");
+            let image = wanted.image.as_ref();
+            let image = image.map(|image| self.image_or_alias(&path, region, image));
+            let template = wanted.launch_template.as_ref();
+            let template =
+                template.map(|template| self.template(&format!("{path}.launch_template"), region, template));
+            let instance_type = wanted.instance_type.clone();
+            overrides.push(TemplateOverride { instance_type, image, template });
+        }
+        (template, overrides)
     }
 
     fn image_or_alias(&mut self, path: &str, region: &str, image: &str) -> String {
@@ -133,7 +142,7 @@ impl Seeding<'_> {
         }
     }
 
-    /// Auto Scaling answers with id and name, whichever it was given.
+    /// Answers have id and name, whichever was given.
     fn template(&mut self, path: &str, region: &str, wanted: &FleetTemplateReference) -> TemplateReference {
         let mut templates = self.world.launch_templates.values();
         let known = templates.find(|known| {
