@@ -8,6 +8,7 @@ mod commands;
 mod enforcing;
 mod faults;
 mod harness;
+mod lying_cloud;
 mod main_job;
 mod moto;
 mod refusals;
