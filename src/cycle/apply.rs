@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use amiwarden_core::{Change, Fact, Mode, Plan, Step, StepOutcome};
 
-use super::Planned;
+use super::{Planned, is_same_change};
 
 impl Planned {
     /// The steps of `plan` that are not to be carried out, with what to report of them instead.
@@ -25,8 +25,7 @@ impl Planned {
             let reason = format!("this run does not reach {}", step.scope);
             return Some(StepOutcome::NotAttempted(reason));
         };
-        let today: Vec<&Step> =
-            self.plan.steps.iter().filter(|today| is_about_the_same(today, step)).collect();
+        let today: Vec<&Step> = self.plan.steps.iter().filter(|today| is_same_change(today, step)).collect();
         if today.iter().any(|today| today.mode == Mode::Enforce && asks_for(&today.change, &step.change)) {
             return None;
         }
@@ -52,10 +51,6 @@ impl Planned {
             None => "today the policies ask for something else".to_owned(),
         }))
     }
-}
-
-fn is_about_the_same(one: &Step, other: &Step) -> bool {
-    one.scope == other.scope && one.image_id == other.image_id && one.change.kind() == other.change.kind()
 }
 
 /// Whether today's change covers the planned one. A deprecation that is due earlier covers a later one.

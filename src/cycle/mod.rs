@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use amiwarden_core::{
-    Assembled, Circumstances, CloudReader, CloudWriter, Conflict, CycleReport, Guard, ImageId, Kept, Limits,
-    Mode, Plan, PolicyErrorReport, Rehearsal, RunId, Scope, ScopeReport, Step, StepOutcome, StepReport,
-    Tally, Timestamp, UsageSettings, clock_doubt,
+    Assembled, Circumstances, CloudReader, CloudWriter, Conflict, CycleReport, Duration, Guard, ImageId,
+    Kept, Limits, Mode, Plan, PolicyErrorReport, Rehearsal, RunId, Scope, ScopeReport, Step, StepOutcome,
+    StepReport, Tally, Timestamp, UsageSettings, clock_doubt,
 };
 use futures::{StreamExt, TryStreamExt};
 use tokio::task::JoinError;
@@ -49,6 +49,8 @@ pub(crate) struct Cycle<'a, R, W> {
     /// Whether a person, or whoever said `--yes`, answers for this plan. Otherwise a policy that changed is only
     /// rehearsed at first.
     pub(crate) is_attended: bool,
+    /// So long EC2 may take to show a change.
+    pub(crate) settle_after: Duration,
     pub(crate) concurrent_scopes: usize,
     pub(crate) clock: Clock,
     pub(crate) stop: &'a CancellationToken,
@@ -245,14 +247,23 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         scopes: &[ScopeReport],
     ) -> Result<BTreeMap<usize, StepOutcome>, CycleError> {
         let open = self.store.open_intents().await?;
+        let earliest = Timestamp::from_second(self.started_at.as_second() - self.settle_after.as_seconds());
+        let recent = match earliest {
+            Ok(since) => self.store.reader().done_since(since).await?,
+            Err(_) => Vec::new(),
+        };
         for (index, (step, rehearsal)) in plan.steps.iter().zip(rehearsals).enumerate() {
             if objections.contains_key(&index) {
                 continue;
             }
             let in_doubt =
                 open.iter().any(|open| open.step.scope == step.scope && open.step.image_id == step.image_id);
+            // EC2 shows changes late: what was done a moment ago is not done twice.
+            let done = recent.iter().rev().find(|done| is_same_change(&done.step, step));
             let reason = if in_doubt {
                 Some("an earlier change of the image is not settled yet".to_owned())
+            } else if let Some(done) = done {
+                Some(format!("it was carried out at {}, which EC2 does not show yet", done.at))
             } else {
                 self.obstacle(step, rehearsal, scopes)
             };
@@ -363,6 +374,10 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             interrupted: self.stop.is_cancelled(),
         }
     }
+}
+
+fn is_same_change(one: &Step, other: &Step) -> bool {
+    one.scope == other.scope && one.image_id == other.image_id && one.change.kind() == other.change.kind()
 }
 
 /// A report of a step of which nothing was sent.

@@ -19,6 +19,7 @@ surge_percent = 100
 min_age = "1d"
 keep_newest = 0
 permanent = "allow"
+settle_after = "0s"
 "#;
 
 /// Images that are all to be disabled, so many.

@@ -50,6 +50,7 @@ fn fleet() -> String {
     }
     images.push(r#"{"name": "template", "created": "-300d"}"#.to_owned());
     images.push(r#"{"name": "launched", "created": "-300d", "last_launched": "-2d"}"#.to_owned());
+    images.push(r#"{"name": "theirs", "created": "-300d", "owner": "444455556666"}"#.to_owned());
     let instances: Vec<String> = (0..4).map(|n| format!(r#"{{"image": "running-{n}"}}"#)).collect();
     format!(
         r#"{{"schema": 1, "account": "111122223333", "region": "us-east-1",

@@ -152,7 +152,11 @@ impl Moto {
     }
 
     async fn permissions(&self, id: &ImageId) -> LaunchPermissions {
-        let mut answer = self.connection.reader(&self.scope, TemplateVersions::Pinned).launch_permissions(vec![id.clone()]).await;
+        let mut answer = self
+            .connection
+            .reader(&self.scope, TemplateVersions::Pinned)
+            .launch_permissions(vec![id.clone()])
+            .await;
         answer.remove(id).unwrap().unwrap()
     }
 }
