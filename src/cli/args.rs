@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Carry out a plan that was made earlier: exactly its steps, and only those that still stand
     Apply(ApplyArgs),
+    /// Take back what was carried out: everything of a plan, one step of it, or the last changes of an image
+    Undo(UndoArgs),
     /// Accept what the surge or collapse guard holds back in a plan, after looking at it
     Accept {
         /// The plan, or the beginning of its name
@@ -140,6 +142,20 @@ pub(crate) struct PlanArgs {
     /// Exit with 3 when changes are due
     #[arg(long)]
     pub(crate) exit_code: bool,
+}
+
+/// `undo`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct UndoArgs {
+    /// A plan (or the beginning of its name), a step (`plan-…/3`), or an image (`ami-…`)
+    #[arg(value_name = "PLAN|STEP|IMAGE")]
+    pub(crate) what: String,
+    /// Of an image: take back everything that was ever done to it, not only the last run's changes
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Do not ask before changes are carried out
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// What concerns carrying out.

@@ -173,7 +173,7 @@ fn events_lines(image: &str, events: &[ImageEvent]) -> String {
 fn before(kind: &ImageEventKind) -> Option<String> {
     match kind {
         ImageEventKind::Intended { step, before, .. } => {
-            Some(saved(&step.change, &before.image, before.launch_permissions.as_ref()))
+            Some(saved(&step.change, before.image.as_ref(), before.launch_permissions.as_ref()))
         }
         ImageEventKind::FirstSeen { .. }
         | ImageEventKind::StateChanged { .. }

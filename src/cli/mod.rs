@@ -51,6 +51,7 @@ async fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Apply(args) => run::apply(global, &args).await,
         Command::Pause { reason } => pause::pause(global, reason.as_deref()),
         Command::Resume => pause::resume(global),
+        Command::Undo(args) => run::undo(global, &args).await,
         Command::Accept { plan } => run::accept(global, &plan).await,
         Command::Explain { image } => explain::explain(global, &image).await,
         Command::History { image, limit } => history::history(global, image.as_deref(), limit).await,

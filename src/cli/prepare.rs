@@ -9,7 +9,7 @@ use amiwarden_core::{
     ActionKind, ImageId, Mode, PolicyName, PolicySettings, Region, RunId, Scope, Timestamp,
 };
 use amiwarden_ec2::{ConnectOptions, Connection, CredentialSource, StaticCredentials};
-use amiwarden_policy::{EngineLimits, ParamValue, Policy, PolicySet};
+use amiwarden_policy::{EngineLimits, Modules, ParamValue, Policy, PolicySet};
 use amiwarden_sandbox::{Fleet, Sandbox, SandboxOptions};
 use anyhow::Context;
 
@@ -92,6 +92,19 @@ pub(super) fn load_rules(config: Config) -> Result<Rules, Failure> {
     let settings = settings.collect();
     let scopes = config.policy.iter().map(|(name, policy)| (name.clone(), policy.scope.clone())).collect();
     let book = RuleBook { policies: set, scopes, settings, families: config.policies.family.clone() };
+    Ok(Rules { config, book: Arc::new(book) })
+}
+
+/// The configuration without any policy, for what asks none.
+pub(super) fn without_policies(config: Config) -> Result<Rules, Failure> {
+    let nothing = Modules::Embedded(BTreeMap::new());
+    let policies = PolicySet::compile(Vec::new(), &nothing, &BTreeMap::new(), &EngineLimits::default());
+    let book = RuleBook {
+        policies: policies.map_err(Failure::usage)?,
+        scopes: BTreeMap::new(),
+        settings: BTreeMap::new(),
+        families: config.policies.family.clone(),
+    };
     Ok(Rules { config, book: Arc::new(book) })
 }
 

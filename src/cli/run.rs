@@ -3,29 +3,30 @@
 use std::collections::BTreeMap;
 
 use amiwarden_core::{
-    ActionKind, CycleReport, Mode, Plan, PolicyName, Rehearsal, RunId, Source, Step, StepOutcome, StepReport,
-    TemplateVersions, Timestamp, clock_doubt,
+    ActionKind, CycleReport, ImageId, Mode, Plan, PolicyName, Rehearsal, RunId, Source, Step, StepOutcome,
+    StepReport, TemplateVersions, Timestamp, clock_doubt,
 };
 use amiwarden_ec2::{Ec2Reader, Ec2Writer};
 use amiwarden_policy::Policy;
 use anyhow::{Context, anyhow};
 use uuid::Uuid;
 
-use super::args::{AcceptableGuard, ApplyArgs, EnforceArgs, Global, PlanArgs, RunArgs};
+use super::args::{AcceptableGuard, ApplyArgs, EnforceArgs, Global, PlanArgs, RunArgs, UndoArgs};
 use super::failure::{Failure, Outcome};
 use super::prepare::{self, Cloud, Rules};
 use super::{interrupt, terminal};
-use crate::cycle::{Acceptance, Cycle, Link, Planned, report_without_request};
+use crate::cycle::{Acceptance, Cycle, Link, Planned, Undoes, report_without_request};
 use crate::executor::settle_open_intents;
 use crate::progress::Progress;
 use crate::report::{Format, render};
-use crate::store::{Accepted, NewRun, PolicyRecord, Store};
+use crate::store::{Accepted, DoneIntent, NewRun, PolicyRecord, Store, Undoable};
 
 /// What a run is to do.
 enum Task {
     Run,
     Plan,
     Apply(Option<String>),
+    Undo(UndoArgs),
 }
 
 impl Task {
@@ -34,8 +35,18 @@ impl Task {
             Self::Run => "run",
             Self::Plan => "plan",
             Self::Apply(_) => "apply",
+            Self::Undo(_) => "undo",
         }
     }
+}
+
+/// What a task goes back to.
+enum Earlier {
+    Nothing,
+    /// The plan to carry out.
+    Plan(Plan),
+    /// The changes to take back.
+    Done(Vec<DoneIntent>),
 }
 
 /// What a run is asked besides.
@@ -65,6 +76,12 @@ pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<Outcome, 
     let wishes =
         Wishes { enforce: args.enforce, acceptance: Acceptance::default(), exit_code: args.exit_code };
     perform(global, Task::Apply(args.plan.clone()), wishes).await
+}
+
+pub(super) async fn undo(global: &Global, args: &UndoArgs) -> Result<Outcome, Failure> {
+    let enforce = EnforceArgs { enforce: true, yes: args.yes };
+    let wishes = Wishes { enforce, acceptance: Acceptance::default(), exit_code: false };
+    perform(global, Task::Undo(args.clone()), wishes).await
 }
 
 pub(super) async fn accept(global: &Global, plan: &str) -> Result<Outcome, Failure> {
@@ -111,15 +128,22 @@ async fn perform(global: &Global, task: Task, wishes: Wishes) -> Result<Outcome,
     let mode = match task {
         Task::Plan => Some(Mode::Observe),
         Task::Run | Task::Apply(_) => wishes.enforce.enforce.then_some(Mode::Enforce),
+        Task::Undo(_) => Some(Mode::Enforce),
     };
-    let rules = prepare::load_rules(prepare::load_config(global, mode)?)?;
+    let config = prepare::load_config(global, mode)?;
+    let rules = match task {
+        Task::Run | Task::Plan | Task::Apply(_) => prepare::load_rules(config)?,
+        // What was done can be undone whatever has become of the policies.
+        Task::Undo(_) => prepare::without_policies(config)?,
+    };
     check_enforcement(&rules, wishes.enforce)?;
     let run_id = RunId::new(Uuid::now_v7().to_string());
     let cloud = prepare::connect(global, &rules.config, Some(run_id.clone())).await?;
     let store = prepare::open_store(&rules.config).await?;
     let earlier = match &task {
-        Task::Run | Task::Plan => None,
-        Task::Apply(name) => Some(stored_plan(&store, name.as_deref()).await?),
+        Task::Run | Task::Plan => Earlier::Nothing,
+        Task::Apply(name) => Earlier::Plan(stored_plan(&store, name.as_deref()).await?),
+        Task::Undo(args) => Earlier::Done(what_to_undo(&store, args).await?),
     };
     check_clock(&store, wishes.acceptance).await?;
     cloud.seed(&store).await?;
@@ -143,6 +167,7 @@ async fn perform(global: &Global, task: Task, wishes: Wishes) -> Result<Outcome,
         usage: &rules.config.usage,
         pause: &pause,
         is_attended: true,
+        is_undo: matches!(task, Task::Undo(_)),
         settle_after: rules.config.settle_after,
         concurrent_scopes: rules.config.speed.concurrent_scopes,
         clock: now,
@@ -163,26 +188,37 @@ async fn perform(global: &Global, task: Task, wishes: Wishes) -> Result<Outcome,
     recorded?;
     closed?;
     printed.context("the report could not be printed; what was done is recorded (`amiwarden history`)")?;
-    Ok(outcome(&report, wishes.exit_code))
+    Ok(outcome(&report, &task, wishes.exit_code))
 }
 
 async fn perform_task(
     cycle: &Cycle<'_, Ec2Reader, Ec2Writer>,
     global: &Global,
     task: &Task,
-    earlier: Option<Plan>,
+    earlier: Earlier,
     wishes: &Wishes,
 ) -> Result<CycleReport, Failure> {
-    let mut planned = cycle.plan(wishes.acceptance).await?;
-    cycle.record_decisions(&planned).await?;
-    let (plan, objections) = match earlier {
-        None => {
+    let mut undoes = Undoes::new();
+    let (mut planned, plan, objections) = match earlier {
+        Earlier::Nothing => {
+            let planned = cycle.plan(wishes.acceptance).await?;
+            cycle.record_decisions(&planned).await?;
             cycle.record_plan(&planned).await?;
-            (planned.plan.clone(), BTreeMap::new())
+            let plan = planned.plan.clone();
+            (planned, plan, BTreeMap::new())
         }
-        Some(plan) => {
+        Earlier::Plan(plan) => {
+            let planned = cycle.plan(wishes.acceptance).await?;
+            cycle.record_decisions(&planned).await?;
             let objections = planned.objections_to(&plan);
-            (plan, objections)
+            (planned, plan, objections)
+        }
+        Earlier::Done(done) => {
+            let undo = cycle.plan_undo(done).await?;
+            cycle.record_plan(&undo.planned).await?;
+            undoes = undo.undoes;
+            let plan = undo.planned.plan.clone();
+            (undo.planned, plan, BTreeMap::new())
         }
     };
     if let Task::Plan = task {
@@ -206,7 +242,7 @@ async fn perform_task(
     if obstacles.len() < plan.steps.len() {
         cycle.remember_acceptance(&planned).await?;
     }
-    let steps = cycle.enforce(&plan, rehearsals, &obstacles).await?;
+    let steps = cycle.enforce(&plan, rehearsals, &obstacles, &undoes).await?;
     Ok(cycle.report(planned, &plan, steps))
 }
 
@@ -300,6 +336,36 @@ async fn stored_plan(store: &Store, name: Option<&str>) -> Result<Plan, Failure>
     known.ok_or_else(|| no_plan(&format!("there is no plan {id}")))
 }
 
+/// The changes that `amiwarden undo` was asked to take back.
+async fn what_to_undo(store: &Store, args: &UndoArgs) -> Result<Vec<DoneIntent>, Failure> {
+    let what = args.what.as_str();
+    let wanted = if what.starts_with("ami-") {
+        let image = ImageId::new(what);
+        if args.all { Undoable::AllOfImage(image) } else { Undoable::LastOfImage(image) }
+    } else if let Some((plan, step)) = what.split_once('/') {
+        let plan = stored_plan(store, Some(plan)).await?;
+        let step: usize =
+            step.parse().ok().filter(|step| (1..=plan.steps.len()).contains(step)).ok_or_else(|| {
+                Failure::Usage(anyhow!(
+                    "{} has no step {step}: it has steps 1 to {}",
+                    plan.id,
+                    plan.steps.len()
+                ))
+            })?;
+        Undoable::Step(plan.id, step - 1)
+    } else {
+        Undoable::Plan(stored_plan(store, Some(what)).await?.id)
+    };
+    let done = store.reader().undoable(&wanted).await?;
+    if done.is_empty() {
+        return Err(Failure::Usage(anyhow!(
+            "nothing that was carried out, and not undone since, belongs to {what}: `amiwarden history` shows what \
+             was done"
+        )));
+    }
+    Ok(done)
+}
+
 fn no_plan(reason: &str) -> Failure {
     Failure::Usage(anyhow!("{reason}: make one with `amiwarden plan`, or look at `amiwarden history`"))
 }
@@ -341,7 +407,7 @@ fn policy_record(policy: &Policy) -> Result<PolicyRecord, Failure> {
 }
 
 /// What the report comes to for whoever called. A tripped guard says more than changes that are due.
-fn outcome(report: &CycleReport, exit_code: bool) -> Outcome {
+fn outcome(report: &CycleReport, task: &Task, exit_code: bool) -> Outcome {
     let totals = report.totals();
     // A change that was to be carried out and that EC2 does not permit is a failure, though nothing was tried.
     let refused = report.mode == Mode::Enforce
@@ -352,7 +418,11 @@ fn outcome(report: &CycleReport, exit_code: bool) -> Outcome {
     let unreadable = report.scopes.iter().any(|scope| {
         scope.dry_run_error.is_some() || scope.gaps.iter().any(|(source, _)| *source == Source::Images)
     });
-    if totals.failed > 0 || refused || report.interrupted || unreadable {
+    // An undo of which nothing is possible has failed; one that is as it was has not.
+    let undone_in_vain = matches!(task, Task::Undo(_))
+        && report.steps.is_empty()
+        && (!report.held.is_empty() || report.kept.iter().any(|kept| kept.rule.is_some()));
+    if totals.failed > 0 || undone_in_vain || refused || report.interrupted || unreadable {
         Outcome::StepsFailed
     } else if !report.tripped.is_empty() {
         Outcome::GuardTripped

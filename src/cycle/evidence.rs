@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiwarden_core::{
-    ActionKind, Assembled, Circumstances, CloudReader, Coverage, ImageId, Inventory, Limits, PlanRequest,
-    PolicyName, PolicySettings, Scope, Source, Timestamp, Wanted, assemble, draft_scope,
+    ActionKind, Assembled, CandidateUses, Circumstances, CloudReader, Coverage, Gap, ImageId, Inventory,
+    Limits, PlanRequest, PolicyName, PolicySettings, Scope, Source, Timestamp, Wanted, assemble, draft_scope,
 };
 use futures::StreamExt;
 
@@ -109,17 +109,30 @@ async fn fetch<R: CloudReader>(reader: &R, inventory: &mut Inventory, wanted: &W
         inventory.add_snapshots(reader.snapshots().await);
     }
     for (source, images) in &wanted.candidates {
-        let mut answers = reader.candidate_uses(*source, images.iter().cloned().collect(), clock()).await;
-        // A reader that forgets an image has not proven anything about it.
-        for image in images {
-            answers.entry(image.clone()).or_insert_with(|| amiwarden_core::CandidateUses {
-                uses: Vec::new(),
-                gap: Some(amiwarden_core::Gap::new("there was no answer for it")),
-                as_of: now,
-            });
-        }
-        inventory.add_candidate_uses(*source, answers);
+        let images: Vec<ImageId> = images.iter().cloned().collect();
+        ask_about(reader, inventory, *source, &images, clock()).await;
     }
+}
+
+/// Asks a source about single images.
+pub(super) async fn ask_about<R: CloudReader>(
+    reader: &R,
+    inventory: &mut Inventory,
+    source: Source,
+    images: &[ImageId],
+    now: Timestamp,
+) {
+    let mut answers = reader.candidate_uses(source, images.to_vec(), now).await;
+    // A reader that forgets an image has not proven anything about it.
+    for image in images {
+        let no_answer = || CandidateUses {
+            uses: Vec::new(),
+            gap: Some(Gap::new("there was no answer for it")),
+            as_of: now,
+        };
+        answers.entry(image.clone()).or_insert_with(no_answer);
+    }
+    inventory.add_candidate_uses(source, answers);
 }
 
 fn are_neighbours(one: &Scope, other: &Scope) -> bool {

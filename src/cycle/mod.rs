@@ -8,6 +8,7 @@ mod apply;
 mod evidence;
 mod standing;
 mod survey;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::store::{ScopeCount, Store, StoreError};
 
 pub(crate) use evidence::{Background, Planner};
 pub(crate) use survey::{RuleBook, Survey, ask_policies, list_images};
+pub(crate) use undo::Undoes;
 
 /// The two doors to one scope.
 pub(crate) struct Link<R, W> {
@@ -49,6 +51,9 @@ pub(crate) struct Cycle<'a, R, W> {
     /// Whether a person, or whoever said `--yes`, answers for this plan. Otherwise a policy that changed is only
     /// rehearsed at first.
     pub(crate) is_attended: bool,
+    /// Whether a person has asked for exactly these changes: then neither a pause nor the window nor the opt-out tag
+    /// holds them.
+    pub(crate) is_undo: bool,
     /// So long EC2 may take to show a change.
     pub(crate) settle_after: Duration,
     pub(crate) concurrent_scopes: usize,
@@ -249,8 +254,9 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         let open = self.store.open_intents().await?;
         let earliest = Timestamp::from_second(self.started_at.as_second() - self.settle_after.as_seconds());
         let recent = match earliest {
-            Ok(since) => self.store.reader().done_since(since).await?,
-            Err(_) => Vec::new(),
+            // A person who takes something back means it.
+            Ok(since) if !self.is_undo => self.store.reader().done_since(since).await?,
+            Ok(_) | Err(_) => Vec::new(),
         };
         for (index, (step, rehearsal)) in plan.steps.iter().zip(rehearsals).enumerate() {
             if objections.contains_key(&index) {
@@ -280,6 +286,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         plan: &Plan,
         rehearsals: Vec<Rehearsal>,
         obstacles: &BTreeMap<usize, StepOutcome>,
+        undoes: &Undoes,
     ) -> Result<Vec<StepReport>, CycleError> {
         let mut reports: Vec<StepReport> = rehearsals
             .iter()
@@ -305,7 +312,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             std::future::ready(steps.map(|steps| (link, steps)))
         });
         let carried_out: Vec<Vec<(usize, StepReport)>> = executors
-            .map(|(link, steps)| async move { self.executor(link, plan).carry_out(steps).await })
+            .map(|(link, steps)| async move { self.executor(link, plan, undoes).carry_out(steps).await })
             .buffer_unordered(self.concurrent_scopes)
             .try_collect()
             .await?;
@@ -315,14 +322,24 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         Ok(reports)
     }
 
-    fn executor<'b>(&'b self, link: &'b Link<R, W>, plan: &'b Plan) -> Executor<'b, R, W> {
+    fn executor<'b>(
+        &'b self,
+        link: &'b Link<R, W>,
+        plan: &'b Plan,
+        undoes: &'b Undoes,
+    ) -> Executor<'b, R, W> {
         Executor {
             reader: &link.reader,
             writer: &link.writer,
             store: self.store,
             run_id: self.run_id,
             plan,
-            gate: Some(Gate { limits: self.limits, policies: &self.rules.settings, pause: self.pause }),
+            gate: (!self.is_undo).then_some(Gate {
+                limits: self.limits,
+                policies: &self.rules.settings,
+                pause: self.pause,
+            }),
+            undoes,
             clock: self.clock,
             stop: self.stop,
             progress: self.progress,

@@ -12,6 +12,8 @@ mod send;
 mod settle;
 mod throttle;
 
+use std::collections::BTreeMap;
+
 use amiwarden_core::{
     Change, CloudReader, CloudWriter, Duration, Fact, Image, ImageState, LaunchPermissions, Plan, Rehearsal,
     RunId, SnapshotResult, Step, StepOutcome, StepReport, Timestamp,
@@ -19,7 +21,7 @@ use amiwarden_core::{
 use tokio_util::sync::CancellationToken;
 
 use crate::progress::Progress;
-use crate::store::{Intent, SavedState, Store, StoreError};
+use crate::store::{Intent, IntentId, SavedState, Store, StoreError};
 
 pub(crate) use gate::Gate;
 pub(crate) use rehearse::rehearse_scope;
@@ -40,6 +42,8 @@ pub(crate) struct Executor<'a, R, W> {
     pub(crate) plan: &'a Plan,
     /// What may close meanwhile; nothing where a person has asked for exactly these steps.
     pub(crate) gate: Option<Gate<'a>>,
+    /// What each step undoes, by its place in the plan; empty unless this is an undo.
+    pub(crate) undoes: &'a BTreeMap<usize, Vec<IntentId>>,
     /// When the account was read: so old is the proof that nothing uses an image.
     pub(crate) observed_at: Timestamp,
     pub(crate) clock: Clock,
@@ -129,6 +133,7 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
             index,
             step: step.clone(),
             before: SavedState { image, launch_permissions: permissions },
+            undoes: self.undoes.get(&index).cloned().unwrap_or_default(),
             at,
         };
         let intent_id = self.store.write_intent(&intent).await?;
@@ -139,15 +144,16 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
     }
 
     /// Reads the image again. An error is the outcome of a step that must not be carried out.
-    async fn examine(&self, step: &Step) -> Result<(Image, Option<LaunchPermissions>), StepOutcome> {
+    async fn examine(&self, step: &Step) -> Result<(Option<Image>, Option<LaunchPermissions>), StepOutcome> {
         let image = self.reader.image(&step.image_id).await.map_err(|error| {
             StepOutcome::NotAttempted(format!("the image could not be read again: {error}"))
         })?;
         let Some(image) = image else {
-            return Err(match step.change {
-                Change::Deregister(_) => StepOutcome::AlreadyDone,
-                _ => StepOutcome::SkippedChanged("EC2 does not list the image any more".to_owned()),
-            });
+            return match step.change {
+                Change::Restore { .. } => Ok((None, None)),
+                Change::Deregister(_) => Err(StepOutcome::AlreadyDone),
+                _ => Err(StepOutcome::SkippedChanged("EC2 does not list the image any more".to_owned())),
+            };
         };
         let permissions = if step.covers_launch_permissions || takes_permissions_away(&step.change) {
             match self.permissions(step).await {
@@ -167,7 +173,7 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
         let opt_out = self.gate.as_ref().map(|gate| (gate.limits.opt_out_tag.as_str(), (self.clock)()));
         match step.objection(&image, permissions.as_ref(), opt_out) {
             Some(objection) => Err(StepOutcome::SkippedChanged(objection)),
-            None => Ok((image, permissions)),
+            None => Ok((Some(image), permissions)),
         }
     }
 
@@ -200,8 +206,10 @@ fn takes_permissions_away(change: &Change) -> bool {
         | Change::Protect { .. }
         | Change::Unprotect
         | Change::Deprecate(_)
+        | Change::SetDeprecation(_)
         | Change::Undeprecate
-        | Change::Enable => false,
+        | Change::Enable
+        | Change::Restore { .. } => false,
     }
 }
 

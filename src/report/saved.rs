@@ -6,7 +6,12 @@ use super::text::clean;
 
 /// The state of the image and whatever `change` may have changed about it, in one line. `permissions` are who
 /// could launch it, where that was saved. Nothing is left out of a list: what is not shown could not be restored.
-pub(crate) fn saved(change: &Change, image: &Image, permissions: Option<&LaunchPermissions>) -> String {
+pub(crate) fn saved(
+    change: &Change,
+    image: Option<&Image>,
+    permissions: Option<&LaunchPermissions>,
+) -> String {
+    let Some(image) = image else { return "in the Recycle Bin".to_owned() };
     let mut parts = vec![image.state.to_string()];
     if let Some(permissions) = permissions {
         let names: Vec<String> = permissions.iter().map(ToString::to_string).collect();
@@ -39,6 +44,8 @@ pub(crate) fn saved(change: &Change, image: &Image, permissions: Option<&LaunchP
         | Change::Share(_)
         | Change::SetDescription(_)
         | Change::Deprecate(_)
+        | Change::SetDeprecation(_)
+        | Change::Restore { .. }
         | Change::Undeprecate
         | Change::Disable
         | Change::Enable => {}
@@ -102,7 +109,7 @@ mod tests {
     fn all_that_a_change_takes_away_is_said() {
         let check = |change: &Change, image: &Image, grants: &[&str], expected: &str| {
             let grants = grants.iter().map(|grant| grant.parse::<LaunchPermission>().unwrap()).collect();
-            assert_eq!(saved(change, image, Some(&grants)), expected);
+            assert_eq!(saved(change, Some(image), Some(&grants)), expected);
         };
         let bare = "without description; not deprecated";
         let five = ["100000000001", "100000000002", "100000000003", "100000000004", "all"];
@@ -125,7 +132,7 @@ mod tests {
     fn what_was_not_read_and_does_not_change_is_not_said() {
         let check = |change: Change, expected: &str| {
             let expected = format!("available; without description; not deprecated; {expected}");
-            assert_eq!(saved(&change, &image(), None), expected);
+            assert_eq!(saved(&change, Some(&image()), None), expected);
         };
         let wanted =
             BTreeMap::from([("Owner".to_owned(), "db".to_owned()), ("New".to_owned(), "1".to_owned())]);

@@ -29,11 +29,14 @@ pub(super) fn change(change: &Change, now: Timestamp) -> String {
         Change::Unprotect => "end deregistration protection".to_owned(),
         Change::Deprecate(at) if *at <= now => "deprecate now".to_owned(),
         Change::Deprecate(at) => format!("deprecate from {}", at.strftime("%Y-%m-%d")),
+        Change::SetDeprecation(at) => format!("deprecate from {}", at.strftime("%Y-%m-%d %H:%M")),
         Change::Undeprecate => "end deprecation".to_owned(),
         Change::Disable => "disable".to_owned(),
         Change::Enable => "enable".to_owned(),
         Change::Deregister(SnapshotFate::Keep) => "deregister, keep snapshots".to_owned(),
         Change::Deregister(SnapshotFate::Delete) => "deregister, delete snapshots".to_owned(),
+        Change::Restore { snapshots } if snapshots.is_empty() => "restore from the Recycle Bin".to_owned(),
+        Change::Restore { .. } => "restore from the Recycle Bin, its snapshots first".to_owned(),
     }
 }
 
@@ -75,6 +78,7 @@ fn already(kind: ActionKind) -> &'static str {
         ActionKind::Disable => "already disabled",
         ActionKind::Enable => "already enabled",
         ActionKind::Deregister => "already deregistered",
+        ActionKind::Restore => "already restored",
     }
 }
 

@@ -28,6 +28,7 @@ mod scope_counts;
 mod sha;
 mod step_reports;
 mod steps;
+mod undoing;
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,7 @@ pub use run::{NewRun, PolicyRecord};
 pub use runs::{RunDetail, RunState, RunStep, RunSummary};
 pub use scope_counts::ScopeCount;
 pub use steps::{Intent, IntentId, OpenIntent, SavedState};
+pub use undoing::{DoneIntent, Undoable};
 
 /// A store that is open for writing. Clones share it; no other process can write to it meanwhile.
 #[derive(Clone, Debug)]

@@ -18,13 +18,13 @@ pub struct DoneStep {
 }
 
 impl StoreReader {
-    /// The steps that were carried out at `since` or later and not undone afterwards, the oldest first.
+    /// The steps that were carried out after `since` and not undone afterwards, the oldest first.
     pub async fn done_since(&self, since: Timestamp) -> Result<Vec<DoneStep>, StoreError> {
         let mut connection = self.connection(READ).await?;
         let rows: Vec<(String, i64)> = sqlx::query_as(
             "select intent.step, outcome.at
              from outcome join intent using (intent_id)
-             where outcome.outcome = 'done' and outcome.at >= ?1 and not exists (
+             where outcome.outcome = 'done' and outcome.at > ?1 and not exists (
                  select 1 from intent as later join run on run.run_id = later.run_id
                  where run.command = 'undo' and later.intent_id > intent.intent_id
                    and later.scope_id = intent.scope_id and later.image_key = intent.image_key

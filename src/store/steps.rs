@@ -29,6 +29,8 @@ pub struct Intent {
     pub step: Step,
     /// What undoing it restores.
     pub before: SavedState,
+    /// What it undoes, if it is part of an undo.
+    pub undoes: Vec<IntentId>,
     /// When it is written.
     pub at: Timestamp,
 }
@@ -36,8 +38,8 @@ pub struct Intent {
 /// An image right before a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedState {
-    /// The image.
-    pub image: Image,
+    /// The image; nothing where it was in the Recycle Bin.
+    pub image: Option<Image>,
     /// Who could launch it, where the change may take that away: EC2 does not keep it.
     pub launch_permissions: Option<LaunchPermissions>,
 }
@@ -98,7 +100,16 @@ impl Store {
         .fetch_one(&mut *tx)
         .await
         .during(WRITE_INTENT)?;
+        for undone in &intent.undoes {
+            sqlx::query("insert into undo (intent_id, undone_intent_id) values (?1, ?2)")
+                .bind(intent_id)
+                .bind(undone.0)
+                .execute(&mut *tx)
+                .await
+                .during(WRITE_INTENT)?;
+        }
         let body = IntentBody {
+            undoes: intent.undoes.clone(),
             intent: IntentId(intent_id),
             plan: intent.plan_id.clone(),
             scope: intent.step.scope.clone(),

@@ -110,10 +110,12 @@ pub enum ActionKind {
     Enable,
     /// `deregister`
     Deregister,
+    /// Back from the Recycle Bin. No policy asks for it; `amiwarden undo` does.
+    Restore,
 }
 
 impl ActionKind {
-    /// Every kind, in the order of execution.
+    /// Every kind that a policy may ask for, in the order of execution.
     pub const ALL: [Self; 14] = [
         Self::StripPublic,
         Self::StripShares,
@@ -148,6 +150,7 @@ impl ActionKind {
             Self::Disable => "disable",
             Self::Enable => "enable",
             Self::Deregister => "deregister",
+            Self::Restore => "restore",
         }
     }
 
@@ -163,7 +166,8 @@ impl ActionKind {
             | Self::Tag
             | Self::Untag
             | Self::Protect
-            | Self::Unprotect => false,
+            | Self::Unprotect
+            | Self::Restore => false,
         }
     }
 

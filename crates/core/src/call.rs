@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LaunchPermissions, SnapshotFate, Timestamp};
+use crate::{LaunchPermissions, SnapshotFate, SnapshotId, Timestamp};
 
 /// A request that changes one image. The image's id goes with it separately.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,10 @@ pub enum Call {
     DisableImage,
     /// `EnableImage`
     EnableImage,
+    /// `RestoreSnapshotFromRecycleBin`, of a snapshot of the image.
+    RestoreSnapshot(SnapshotId),
+    /// `RestoreImageFromRecycleBin`
+    RestoreImage,
     /// `DeregisterImage`
     DeregisterImage {
         /// `DeleteAssociatedSnapshots`
@@ -62,6 +66,8 @@ impl Call {
             Self::DisableDeprecation => "DisableImageDeprecation",
             Self::DisableImage => "DisableImage",
             Self::EnableImage => "EnableImage",
+            Self::RestoreSnapshot(_) => "RestoreSnapshotFromRecycleBin",
+            Self::RestoreImage => "RestoreImageFromRecycleBin",
             Self::DeregisterImage { .. } => "DeregisterImage",
         }
     }

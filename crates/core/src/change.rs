@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, ActionKind, Call, DeregistrationProtection, Duration, Fact, Facts, GrantFilter, Image,
-    ImageState, LaunchPermission, LaunchPermissions, Need, Reading, SnapshotFate, Timestamp,
+    ImageState, LaunchPermission, LaunchPermissions, Need, Reading, SnapshotFate, SnapshotId, Timestamp,
 };
 
 /// The tag that says since when an image is disabled, because EC2 does not.
@@ -42,6 +42,8 @@ pub enum Change {
     Unprotect,
     /// Deprecate at this instant; when it has passed, as soon as EC2 allows.
     Deprecate(Timestamp),
+    /// Deprecate at exactly this instant, be it later than before. Only `amiwarden undo` asks for it.
+    SetDeprecation(Timestamp),
     /// Take the deprecation away.
     Undeprecate,
     /// Disable.
@@ -50,6 +52,11 @@ pub enum Change {
     Enable,
     /// Deregister.
     Deregister(SnapshotFate),
+    /// Restore from the Recycle Bin, these snapshots first. Only `amiwarden undo` asks for it.
+    Restore {
+        /// Snapshots of the image that are in the Recycle Bin, too.
+        snapshots: Vec<SnapshotId>,
+    },
 }
 
 /// What an action comes to, given the facts.
@@ -135,11 +142,12 @@ impl Change {
             Self::Untag(_) => ActionKind::Untag,
             Self::Protect { .. } => ActionKind::Protect,
             Self::Unprotect => ActionKind::Unprotect,
-            Self::Deprecate(_) => ActionKind::Deprecate,
+            Self::Deprecate(_) | Self::SetDeprecation(_) => ActionKind::Deprecate,
             Self::Undeprecate => ActionKind::Undeprecate,
             Self::Disable => ActionKind::Disable,
             Self::Enable => ActionKind::Enable,
             Self::Deregister(_) => ActionKind::Deregister,
+            Self::Restore { .. } => ActionKind::Restore,
         }
     }
 
@@ -159,6 +167,7 @@ impl Change {
         let Some(image) = image else {
             return match self {
                 Self::Deregister(_) => Fact::Known(true),
+                Self::Restore { .. } => Fact::Known(false),
                 _ => Fact::Unknown("EC2 does not list the image".to_owned()),
             };
         };
@@ -194,6 +203,7 @@ impl Change {
                 DeregistrationProtection::Other(text) => text.starts_with("disabled after"),
             }),
             Self::Deprecate(at) => deprecated_by(image, (*at).max(now)),
+            Self::SetDeprecation(at) => deprecated_at(image, (*at).max(now)),
             Self::Undeprecate => match &image.deprecated_at {
                 Reading::Present(_) | Reading::Unreadable(_) => Fact::Known(false),
                 Reading::Absent => Fact::Known(true),
@@ -201,6 +211,7 @@ impl Change {
             Self::Disable => Fact::Known(image.state == ImageState::Disabled),
             Self::Enable => Fact::Known(image.state == ImageState::Available),
             Self::Deregister(_) => Fact::Known(image.state == ImageState::Deregistered),
+            Self::Restore { .. } => Fact::Known(image.state != ImageState::Deregistered),
         }
     }
 
@@ -232,7 +243,7 @@ impl Change {
                 vec![Call::EnableDeregistrationProtection { with_cooldown: *cooldown }]
             }
             Self::Unprotect => vec![Call::DisableDeregistrationProtection],
-            Self::Deprecate(at) => {
+            Self::Deprecate(at) | Self::SetDeprecation(at) => {
                 let earliest = DEPRECATION_LEAD.after(now).unwrap_or(now);
                 vec![Call::EnableDeprecation((*at).max(earliest))]
             }
@@ -245,7 +256,25 @@ impl Change {
                 vec![Call::EnableImage, Call::DeleteTags(BTreeSet::from([DISABLED_AT_TAG.to_owned()]))]
             }
             Self::Deregister(snapshots) => vec![Call::DeregisterImage { snapshots: *snapshots }],
+            Self::Restore { snapshots } => snapshots
+                .iter()
+                .map(|snapshot| Call::RestoreSnapshot(snapshot.clone()))
+                .chain([Call::RestoreImage])
+                .collect(),
         }
+    }
+}
+
+/// Whether the image is deprecated at this very date, but for what EC2 rounds and needs ahead.
+fn deprecated_at(image: &Image, at: Timestamp) -> Fact<bool> {
+    let is_near = |current: Timestamp| {
+        let (early, late) = (current.min(at), current.max(at));
+        Duration::between(early, late) <= Duration::from_seconds(DEPRECATION_LEAD.as_seconds() + 60)
+    };
+    match &image.deprecated_at {
+        Reading::Absent => Fact::Known(false),
+        Reading::Present(current) => Fact::Known(is_near(*current)),
+        Reading::Unreadable(text) => Fact::Unknown(format!("its deprecation date `{text}` cannot be read")),
     }
 }
 

@@ -85,14 +85,14 @@ impl Mask {
             Change::Protect { .. } | Change::Unprotect => {
                 self.fields.insert(Field::Protection);
             }
-            Change::Deprecate(_) | Change::Undeprecate => {
+            Change::Deprecate(_) | Change::SetDeprecation(_) | Change::Undeprecate => {
                 self.fields.insert(Field::Deprecation);
             }
             Change::Disable | Change::Enable => {
                 self.fields.extend([Field::State, Field::Public, Field::LaunchPermissions]);
                 self.tags.insert(DISABLED_AT_TAG.to_owned());
             }
-            Change::Deregister(_) => self.fields.extend(Field::ALL),
+            Change::Deregister(_) | Change::Restore { .. } => self.fields.extend(Field::ALL),
         }
     }
 }

@@ -32,6 +32,7 @@ mod retention;
 mod sharing;
 mod source;
 mod time;
+mod undo;
 mod usage;
 mod verdict;
 mod window;
@@ -66,6 +67,7 @@ pub use retention::{RecycleBinCover, RetainedKind, RetentionRule, recycle_bin_co
 pub use sharing::{LaunchPermission, LaunchPermissions, ParseLaunchPermissionError};
 pub use source::Source;
 pub use time::{Duration, ParseDurationError, Timestamp};
+pub use undo::{DoneChange, Present, Refusal, Undo, undo};
 pub use usage::{ImageUse, TemplateVersions, UsageSettings, UseKind};
 pub use verdict::{
     Evaluation, FactReading, FailureKind, Opinion, PolicyFailure, Proposal, RuleRef, Verdict, Wish,

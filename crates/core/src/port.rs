@@ -5,7 +5,7 @@ use std::future::Future;
 
 use crate::{
     Call, CandidateUses, Gap, Image, ImageId, ImageUse, LaunchPermissions, Listing, RetentionRule, Scope,
-    Snapshot, SnapshotResult, Source, Timestamp,
+    Snapshot, SnapshotId, SnapshotResult, Source, Timestamp,
 };
 
 /// Reads one scope. Nothing here changes anything, and nothing here fails silently: what could not be read is
@@ -34,6 +34,12 @@ pub trait CloudReader: Send + Sync {
 
     /// The retention rules of the Recycle Bin that are in force, for images and for snapshots.
     fn retention_rules(&self) -> impl Future<Output = Listing<RetentionRule>> + Send;
+
+    /// Every image of the account in the Recycle Bin.
+    fn recycled_images(&self) -> impl Future<Output = Listing<ImageId>> + Send;
+
+    /// Every snapshot of the account in the Recycle Bin.
+    fn recycled_snapshots(&self) -> impl Future<Output = Listing<SnapshotId>> + Send;
 
     /// What the clock of AWS said when the latest reply came, if it said anything.
     fn server_time(&self) -> Option<Timestamp>;

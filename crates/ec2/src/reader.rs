@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use amiwarden_core::{
     CallError, CandidateUses, CloudReader, Gap, Image, ImageId, ImageUse, LaunchPermissions, Listing,
-    RetentionRule, Scope, Snapshot, Source, TemplateVersions, Timestamp,
+    RetentionRule, Scope, Snapshot, SnapshotId, Source, TemplateVersions, Timestamp,
 };
 
 use crate::client::Services;
@@ -92,6 +92,14 @@ impl CloudReader for Ec2Reader {
 
     async fn retention_rules(&self) -> Listing<RetentionRule> {
         collect::retention_rules(&self.cloud.services.recycle_bin).await
+    }
+
+    async fn recycled_images(&self) -> Listing<ImageId> {
+        collect::recycled_images(&self.cloud.services.ec2).await
+    }
+
+    async fn recycled_snapshots(&self) -> Listing<SnapshotId> {
+        collect::recycled_snapshots(&self.cloud.services.ec2).await
     }
 
     fn server_time(&self) -> Option<Timestamp> {

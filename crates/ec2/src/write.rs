@@ -94,6 +94,11 @@ pub(crate) async fn send(
         Call::DisableDeprecation => confirmed!(client.disable_image_deprecation().image_id(id)),
         Call::DisableImage => confirmed!(client.disable_image().image_id(id)),
         Call::EnableImage => confirmed!(client.enable_image().image_id(id)),
+        Call::RestoreSnapshot(snapshot) => {
+            let request = client.restore_snapshot_from_recycle_bin().snapshot_id(snapshot.as_str());
+            Ok(receipt(reply!(request).request_id()))
+        }
+        Call::RestoreImage => confirmed!(client.restore_image_from_recycle_bin().image_id(id)),
         Call::DeregisterImage { snapshots } => {
             let delete = *snapshots == SnapshotFate::Delete;
             let reply = reply!(client.deregister_image().image_id(id).delete_associated_snapshots(delete));
@@ -125,6 +130,8 @@ fn refusal(call: &Call) -> Option<&'static str> {
         | Call::DisableDeprecation
         | Call::DisableImage
         | Call::EnableImage
+        | Call::RestoreSnapshot(_)
+        | Call::RestoreImage
         | Call::DeregisterImage { .. } => None,
     }
 }

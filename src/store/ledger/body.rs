@@ -54,6 +54,9 @@ pub(in crate::store) struct IntentBody {
     pub(in crate::store) scope: Scope,
     pub(in crate::store) image: ImageId,
     pub(in crate::store) action: ActionKind,
+    /// The intents that it undoes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::store) undoes: Vec<IntentId>,
     /// Over the whole row.
     pub(in crate::store) sha256: Sha,
 }

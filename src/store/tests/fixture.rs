@@ -223,7 +223,8 @@ pub(super) fn intent(run: u32, plan: &Plan, index: usize) -> Intent {
         plan_id: plan.id.clone(),
         index,
         step,
-        before: SavedState { image, launch_permissions: Some(["all".parse().unwrap()].into()) },
+        undoes: Vec::new(),
+        before: SavedState { image: Some(image), launch_permissions: Some(["all".parse().unwrap()].into()) },
         at: day(i64::from(run)),
     }
 }

@@ -78,6 +78,14 @@ pub fn assemble(
     Assembled { plan: Plan { id, steps, held, tripped }, kept, wanted }
 }
 
+impl Plan {
+    /// The plan of exactly these steps, which a person has asked for.
+    pub fn of_steps(steps: Vec<Step>) -> Self {
+        let id = plan_id(&steps, &[], &[]);
+        Self { id, steps, held: Vec::new(), tripped: Vec::new() }
+    }
+}
+
 /// Steps in the order of execution: scope by scope, within it the oldest image first, all changes of one image
 /// together.
 fn steps(mut candidates: Vec<Candidate>) -> Vec<Step> {
