@@ -253,6 +253,7 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
 /// SQLite's primary result codes ("Result and Error Codes", sqlite.org); the extended ones hold them in their
 /// low byte.
 fn refusal(path: &Path, error: sqlx::Error) -> OpenStoreError {
+    const READ_ONLY: i32 = 8;
     const CORRUPT: i32 = 11;
     const NOT_A_DATABASE: i32 = 26;
     const READ_ONLY_ROLLBACK: i32 = 776;
@@ -261,6 +262,7 @@ fn refusal(path: &Path, error: sqlx::Error) -> OpenStoreError {
         return OpenStoreError::HalfMade(path.to_owned());
     }
     match code.map(|code| code & 0xff) {
+        Some(READ_ONLY) => OpenStoreError::UnwritableDirectory(path.to_owned()),
         Some(CORRUPT) => OpenStoreError::Corrupt { path: path.to_owned(), finding: error.to_string() },
         Some(NOT_A_DATABASE) => OpenStoreError::NotAStore(path.to_owned()),
         Some(_) | None => OpenStoreError::Database { path: path.to_owned(), source: Box::new(error) },
