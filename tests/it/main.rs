@@ -12,3 +12,4 @@ mod lying_cloud;
 mod main_job;
 mod moto;
 mod refusals;
+mod store_faults;
