@@ -143,21 +143,24 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         Ok(())
     }
 
-    /// Records what was decided about each image.
+    /// Records what was decided about each image. Not where the clock is in doubt: what was seen there is not
+    /// remembered, so the store may not know the images, and the decisions would bear a wrong date. The report and
+    /// the plan have them.
     pub(crate) async fn record_decisions(&self, planned: &Planned) -> Result<(), CycleError> {
         self.progress.phase("recording the decisions");
         for survey in &planned.surveys {
             let scope = &survey.inventory.scope;
-            let records = standing::records(&survey.decisions, scope, &planned.plan, &planned.kept);
-            self.store.record_decisions(self.run_id, scope, &records, self.started_at).await?;
             let tripped = |guard| {
                 planned.plan.tripped.iter().any(|tripped| tripped.guard == guard && tripped.scope == *scope)
             };
-            if !tripped(Guard::Clock) {
-                let tally = Tally::of(&survey.inventory);
-                let count = ScopeCount { scope, tally: &tally, is_collapsed: tripped(Guard::Collapse) };
-                self.store.record_count(self.run_id, &count, self.started_at).await?;
+            if tripped(Guard::Clock) {
+                continue;
             }
+            let records = standing::records(&survey.decisions, scope, &planned.plan, &planned.kept);
+            self.store.record_decisions(self.run_id, scope, &records, self.started_at).await?;
+            let tally = Tally::of(&survey.inventory);
+            let count = ScopeCount { scope, tally: &tally, is_collapsed: tripped(Guard::Collapse) };
+            self.store.record_count(self.run_id, &count, self.started_at).await?;
         }
         Ok(())
     }

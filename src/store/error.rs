@@ -81,6 +81,18 @@ pub enum OpenStoreError {
         /// The schema needed here.
         known: i64,
     },
+    /// It was to be read only, and a process died while it made it.
+    #[error(
+        "the store {} was left half made by a process that died; any command that writes to it, such as `plan`, puts it right",
+        .0.display()
+    )]
+    HalfMade(PathBuf),
+    /// Its directory cannot be written, and SQLite keeps files beside a database even while it only reads it.
+    #[error(
+        "the store {} cannot be opened: while it is open, SQLite keeps files beside it; give amiwarden's user write access to its directory",
+        .0.display()
+    )]
+    UnwritableDirectory(PathBuf),
     /// The ledger's head is not of this ledger.
     #[error(
         "the ledger of {} does not go with its head {}: {reason}; if the store was replaced or restored on purpose, move the head away",

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use super::ledger::{self, Head};
 use super::lock::{LockError, StoreLock};
@@ -70,6 +70,9 @@ impl Store {
         let connection = match found {
             Found::Nothing => None,
             Found::Database { is_doubtful } => {
+                if beside(path, "-journal").exists() {
+                    roll_back(path).await?;
+                }
                 inspect(path, is_doubtful, Inspection::BeforeMigration).await?
             }
         };
@@ -136,6 +139,15 @@ fn check_writable(path: &Path) -> Result<(), OpenStoreError> {
         Ok(_) => Ok(()),
         Err(source) => Err(OpenStoreError::NotWritable { path: path.to_owned(), source }),
     }
+}
+
+/// SQLite makes a database with a rollback journal, before it turns to the write-ahead log. Where the process died in
+/// between, the journal has to be played back, which SQLite does by itself as soon as it reads with the right to write.
+async fn roll_back(path: &Path) -> Result<(), OpenStoreError> {
+    let error = |source| refusal(path, source);
+    let mut connection = connect_options(path).connect().await.map_err(error)?;
+    newest_migration(&mut connection).await.map_err(error)?;
+    connection.close().await.map_err(error)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -241,10 +253,16 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
 /// SQLite's primary result codes ("Result and Error Codes", sqlite.org); the extended ones hold them in their
 /// low byte.
 fn refusal(path: &Path, error: sqlx::Error) -> OpenStoreError {
+    const READ_ONLY: i32 = 8;
     const CORRUPT: i32 = 11;
     const NOT_A_DATABASE: i32 = 26;
+    const READ_ONLY_ROLLBACK: i32 = 776;
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    if code == Some(READ_ONLY_ROLLBACK) {
+        return OpenStoreError::HalfMade(path.to_owned());
+    }
     match code.map(|code| code & 0xff) {
+        Some(READ_ONLY) => OpenStoreError::UnwritableDirectory(path.to_owned()),
         Some(CORRUPT) => OpenStoreError::Corrupt { path: path.to_owned(), finding: error.to_string() },
         Some(NOT_A_DATABASE) => OpenStoreError::NotAStore(path.to_owned()),
         Some(_) | None => OpenStoreError::Database { path: path.to_owned(), source: Box::new(error) },

@@ -13,3 +13,4 @@ mod main_job;
 mod moto;
 mod refusals;
 mod undo;
+mod store_faults;

@@ -51,6 +51,23 @@ async fn a_store_whose_making_was_cut_short_is_made_again() {
 }
 
 #[tokio::test]
+async fn p1_a_store_whose_maker_died_before_its_first_page_was_whole_is_made_again() {
+    let place = Place::new();
+    fs::write(place.store(), "").unwrap();
+    place.tamper("pragma journal_mode = wal").await;
+    // "Database File Format", sqlite.org: magic, no pages, a nonce, a database that was empty, sectors of 512
+    // bytes, pages of 4096.
+    let mut journal = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7".to_vec();
+    journal.extend([0, 0, 0, 0, 7, 7, 7, 7, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 16, 0]);
+    journal.resize(512, 0);
+    fs::write(place.directory().join("amiwarden.db-journal"), journal).unwrap();
+    let error = StoreReader::open(&place.store()).await.unwrap_err();
+    assert!(matches!(error, OpenStoreError::HalfMade(_)), "{error:?}");
+    used(&place).await;
+    assert!(place.open().await.verify().await.unwrap().is_intact());
+}
+
+#[tokio::test]
 async fn a_head_that_was_not_kept_before_is_kept_from_now_on() {
     let place = Place::new();
     used(&place).await;
