@@ -12,5 +12,5 @@ mod lying_cloud;
 mod main_job;
 mod moto;
 mod refusals;
-mod undo;
 mod store_faults;
+mod undo;
