@@ -115,11 +115,12 @@ pub fn undo(done: &[DoneChange], present: &Present, now: Timestamp) -> Undo {
     };
     let mut work = parts::Work { done, image: &image, permissions: &permissions, now, undo: &mut undo };
     work.state();
+    // Before it may become public again: EC2 takes the deprecation of a public image away from nobody.
+    work.deprecation();
     work.launch_permissions();
     work.description();
     work.tags();
     work.protection();
-    work.deprecation();
     for change in done {
         match change.change {
             Change::RequireImdsV2 => undo.refuse(

@@ -139,6 +139,12 @@ impl<'a> Work<'a> {
                 // The tag that dates a disable.
                 _ => now.is_some(),
             };
+            // Disabling again sets the tag that dates it; where there was none, it goes again.
+            let is_dated_anew = key == DISABLED_AT_TAG && self.undo.changes.contains(&Change::Disable);
+            if before.is_none() && is_dated_anew {
+                remove.insert(key.to_owned());
+                continue;
+            }
             if before == now {
                 continue;
             }
@@ -203,6 +209,13 @@ impl<'a> Work<'a> {
         let Some(before) = oldest.image.as_ref().map(|image| &image.deprecated_at) else { return };
         let wanted = match before {
             before if *before == self.image.deprecated_at => None,
+            Reading::Absent if self.permissions.contains(&LaunchPermission::Everyone) => {
+                self.undo.refuse(
+                    newest.change.kind(),
+                    "EC2 takes the deprecation of a public image away only once it is private",
+                );
+                None
+            }
             Reading::Absent => Some(Change::Undeprecate),
             Reading::Present(at) => {
                 if *at <= self.now {

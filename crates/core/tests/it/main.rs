@@ -13,3 +13,4 @@ mod plans;
 mod proofs;
 mod properties;
 mod retention;
+mod undoing;
