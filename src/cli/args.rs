@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::audit::Moment;
 use crate::report::Format;
+use crate::store::KnownHead;
 
 /// Policy-driven hygiene for Amazon Machine Images.
 ///
@@ -93,6 +95,9 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 20, value_name = "N")]
         limit: u32,
     },
+    /// Verify or export the audit ledger
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// List or check policies
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -169,6 +174,40 @@ pub(crate) struct EnforceArgs {
     pub(crate) yes: bool,
 }
 
+/// `audit`
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check the whole chain, what it vouches for, and the head that is kept outside; exit code 1 if anything is wrong
+    Verify(AuditVerifyArgs),
+    /// Print the ledger's entries, oldest first, as JSON lines or CSV (`--format jsonl|csv`)
+    Export(AuditExportArgs),
+}
+
+/// `audit verify`
+#[derive(Debug, Args)]
+pub(crate) struct AuditVerifyArgs {
+    /// Compare with a head that was kept elsewhere, too
+    #[arg(long, value_name = "SEQUENCE:HASH", value_parser = super::audit::parse_head)]
+    pub(crate) head: Option<KnownHead>,
+}
+
+/// `audit export`
+#[derive(Debug, Args)]
+pub(crate) struct AuditExportArgs {
+    /// Only from then on: an instant, a day, or how long ago (`30d`)
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<Moment>,
+    /// Only before then
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<Moment>,
+    /// Only changes to this image
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// Only this run
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
+
 /// `policy`
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
@@ -219,6 +258,8 @@ pub(crate) enum FormatArg {
     Table,
     /// One document, for programs
     Json,
+    /// One document a line, for `audit export`
+    Jsonl,
     /// One row per image and action
     Csv,
     /// For pull requests and job summaries
@@ -229,7 +270,7 @@ impl From<FormatArg> for Format {
     fn from(format: FormatArg) -> Self {
         match format {
             FormatArg::Table => Self::Table,
-            FormatArg::Json => Self::Json,
+            FormatArg::Json | FormatArg::Jsonl => Self::Json,
             FormatArg::Csv => Self::Csv,
             FormatArg::Markdown => Self::Markdown,
         }

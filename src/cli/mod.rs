@@ -4,6 +4,7 @@
 //! with its whole chain of causes.
 
 mod args;
+mod audit;
 mod explain;
 mod failure;
 mod history;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, PolicyCommand};
+use args::{AuditCommand, Cli, Command, FormatArg, PolicyCommand};
 use failure::{Failure, Outcome};
 
 /// Says that the program could not even begin.
@@ -45,6 +46,11 @@ pub async fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
     let global = &cli.global;
+    if global.format == FormatArg::Jsonl && !matches!(cli.command, Command::Audit(_)) {
+        return Err(Failure::Usage(anyhow::anyhow!(
+            "`--format jsonl` is for `amiwarden audit export`: write `--format json`"
+        )));
+    }
     match cli.command {
         Command::Run(args) => run::run(global, &args).await,
         Command::Plan(args) => run::plan(global, &args).await,
@@ -55,6 +61,8 @@ async fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Accept { plan } => run::accept(global, &plan).await,
         Command::Explain { image } => explain::explain(global, &image).await,
         Command::History { image, limit } => history::history(global, image.as_deref(), limit).await,
+        Command::Audit(AuditCommand::Verify(args)) => audit::verify(global, &args).await,
+        Command::Audit(AuditCommand::Export(args)) => audit::export(global, &args).await,
         Command::Policy(PolicyCommand::List) => policy::list(global),
         Command::Policy(PolicyCommand::Check { path }) => policy::check(global, path.as_deref()),
         Command::Init { dir } => init::init(&dir),

@@ -46,7 +46,7 @@ pub use acceptance::Accepted;
 pub use decision_record::{DecisionEntry, DecisionRecord, Standing};
 pub use error::{OpenStoreError, StoreError};
 pub use image_history::{ImageEvent, ImageEventKind};
-pub use ledger::{LedgerFinding, Verification};
+pub use ledger::{KnownHead, LedgerEntry, LedgerFilter, LedgerFinding, NewestEntry, Verification};
 pub use open::StoreOptions;
 pub use recent::DoneStep;
 pub use run::{NewRun, PolicyRecord};
@@ -90,7 +90,7 @@ impl Store {
 
     /// Checks the ledger, what it records, and the head that is kept outside.
     pub async fn verify(&self) -> Result<Verification, StoreError> {
-        self.reader().verify(self.inner.ledger_head.as_deref()).await
+        self.reader().verify(self.inner.ledger_head.as_deref(), None).await
     }
 
     /// Writes the ledger's head and closes the file. Without it nothing is lost, but the head stays where the last
@@ -114,6 +114,10 @@ impl Store {
         let mut connection = self.inner.writer.acquire().await.during("read the ledger's head")?;
         let head = ledger::newest(&mut connection).await?;
         drop(connection);
+        tracing::info!(
+            sequence = head.sequence, hash = %head.hash,
+            "the ledger's head is {}:{}", head.sequence, head.hash,
+        );
         let target = path.clone();
         let written = tokio::task::spawn_blocking(move || ledger::write_head(&target, &head)).await;
         written

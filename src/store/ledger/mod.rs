@@ -11,6 +11,7 @@ mod append;
 mod body;
 mod contents;
 mod encoding;
+mod export;
 mod head;
 mod verify;
 
@@ -20,5 +21,7 @@ pub(super) use body::{
     RunStartedBody,
 };
 pub(super) use encoding::EntryKind;
+pub use export::{LedgerEntry, LedgerFilter};
+pub use head::KnownHead;
 pub(super) use head::{Head, read as read_head, write as write_head};
-pub use verify::{LedgerFinding, Verification};
+pub use verify::{LedgerFinding, NewestEntry, Verification};

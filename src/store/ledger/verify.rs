@@ -3,11 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use amiwarden_core::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 
+use super::append::hash_at;
 use super::contents::Contents;
 use super::encoding::{Entry, GENESIS, entry_hash};
-use super::head::{self, Head};
+use super::head::{self, Head, KnownHead};
 use crate::store::error::During;
 use crate::store::sha::Sha;
 use crate::store::{StoreError, StoreReader};
@@ -24,6 +26,23 @@ pub struct Verification {
     pub entries: usize,
     /// Everything that is not as it was written. Empty: intact.
     pub findings: Vec<LedgerFinding>,
+    /// When the first entry was written.
+    pub first_at: Option<Timestamp>,
+    /// The newest entry.
+    pub newest: Option<NewestEntry>,
+    /// The entry that the kept head names, where the ledger goes through it; 0 before the first.
+    pub head_at: Option<i64>,
+}
+
+/// Where a ledger ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewestEntry {
+    /// Its place, counted from 1.
+    pub sequence: i64,
+    /// Its hash in hexadecimal digits.
+    pub hash: String,
+    /// When it was written.
+    pub at: Timestamp,
 }
 
 impl Verification {
@@ -118,8 +137,12 @@ impl fmt::Display for LedgerFinding {
 
 impl StoreReader {
     /// Checks the ledger, what it records, and the head that is kept at `head`. Without a head, a ledger that was
-    /// cut off at its end is not told from a shorter one.
-    pub async fn verify(&self, head: Option<&Path>) -> Result<Verification, StoreError> {
+    /// cut off at its end is not told from a shorter one. `known` is another head, kept elsewhere.
+    pub async fn verify(
+        &self,
+        head: Option<&Path>,
+        known: Option<&KnownHead>,
+    ) -> Result<Verification, StoreError> {
         // The head is read first: whatever is appended meanwhile can only take the ledger past it.
         let kept = head.map(|path| (path, head::read(path)));
         let mut connection = self.connection(VERIFY).await?;
@@ -127,17 +150,27 @@ impl StoreReader {
         let mut tx = connection.begin().await.during(VERIFY)?;
         let mut walk = Walk::new(kept.as_ref().and_then(|(_, kept)| kept.as_ref().ok().copied().flatten()));
         walk.walk(&mut tx).await?;
-        let Walk { entries, mut findings, last, head_hash, contents, .. } = walk;
+        let Walk { entries, mut findings, last, head_hash, contents, first_at, last_at, previous, .. } = walk;
+        let newest = last_at.map(|at| NewestEntry { sequence: last, hash: previous.to_string(), at });
         findings.extend(contents.finish(&mut tx).await?);
+        if let Some(KnownHead(known)) = known {
+            let found = hash_at(&mut tx, known.sequence).await.ok().flatten();
+            findings.extend(compare_head(known, last, found));
+        }
+        let mut head_at = None;
         if let Some((path, kept)) = kept {
             match kept {
-                Ok(Some(kept)) => findings.extend(compare_head(&kept, last, head_hash)),
+                Ok(Some(kept)) => {
+                    let finding = compare_head(&kept, last, head_hash);
+                    head_at = finding.is_none().then_some(kept.sequence);
+                    findings.extend(finding);
+                }
                 Ok(None) => findings.push(LedgerFinding::HeadMissing(path.to_owned())),
                 Err(error) => findings
                     .push(LedgerFinding::HeadUnreadable { path: path.to_owned(), reason: error.to_string() }),
             }
         }
-        Ok(Verification { entries, findings })
+        Ok(Verification { entries, findings, first_at, newest, head_at })
     }
 }
 
@@ -168,6 +201,8 @@ struct Walk {
     entries: usize,
     findings: Vec<LedgerFinding>,
     last: i64,
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
     previous: Sha,
     head: Option<Head>,
     /// The hash of the entry that the head names.
@@ -181,6 +216,8 @@ impl Walk {
             entries: 0,
             findings: Vec::new(),
             last: 0,
+            first_at: None,
+            last_at: None,
             previous: GENESIS,
             head,
             head_hash: None,
@@ -230,6 +267,8 @@ impl Walk {
         // The chain goes on from what is stored, so that one edit is one finding and not one for each entry after.
         self.previous = stored.unwrap_or(GENESIS);
         self.last = row.sequence;
+        self.last_at = Timestamp::from_second(row.at).ok();
+        self.first_at = self.first_at.or(self.last_at);
         if self.head.is_some_and(|head| head.sequence == row.sequence) {
             self.head_hash = stored;
         }
