@@ -131,6 +131,7 @@ impl Day {
                 tripped: Vec::new(),
                 switched_off: Vec::new(),
                 api_calls: 12,
+                estimate: amiwarden_core::Estimate::default(),
                 interrupted: false,
             },
         }

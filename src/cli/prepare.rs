@@ -185,6 +185,7 @@ pub(super) async fn connect(
         },
         endpoint_url: config.aws.endpoint_url.clone(),
         run_id,
+        pace: Some(config.speed.pace.clone()),
         ..ConnectOptions::default()
     };
     let sandbox = if global.sandbox {

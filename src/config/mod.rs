@@ -16,6 +16,7 @@ mod problem;
 mod raw;
 mod reader;
 mod scope;
+mod speed;
 mod tree;
 mod usage;
 mod validate;
@@ -38,6 +39,7 @@ pub use load::{LoadRequest, Overrides, WithoutFile, load};
 pub use place::{Place, Placed};
 pub use problem::{LoadConfigError, Problem, Problems};
 pub use scope::{NamePattern, ParseNamePatternError, PolicyScope};
+pub use speed::SpeedConfig;
 
 /// The configuration for the sandbox: limits that let its small demo fleet show everything.
 pub const SANDBOX: &str = include_str!("../../examples/sandbox.toml");
@@ -69,7 +71,7 @@ pub struct Config {
     pub settle_after: Duration,
     /// Which sources of usage count, and how deep they are read.
     pub usage: UsageSettings,
-    /// How much happens at a time.
+    /// How fast AWS is asked, and how much happens at a time.
     pub speed: SpeedConfig,
     /// The file that it was read from; none for defaults and for the embedded sandbox configuration.
     pub origin: Option<PathBuf>,
@@ -165,13 +167,6 @@ pub struct LimitsStated {
     pub deregister_per_cycle: bool,
     /// `limits.share_percent`
     pub share_percent: bool,
-}
-
-/// How much happens at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SpeedConfig {
-    /// Scopes that are read at the same time: 1 to 64.
-    pub concurrent_scopes: usize,
 }
 
 impl Config {

@@ -8,8 +8,9 @@ use amiwarden_core::{AccountId, Mode, Region};
 use super::limits::{self, RawCommonLimits, RawLimits};
 use super::place::{Place, Placed, Stated};
 use super::problem::Problem;
-use super::reader::{Read, Section, count, list, parsed, some_text, text, word};
+use super::reader::{Read, Section, list, parsed, some_text, text, word};
 use super::scope::NamePattern;
+use super::speed::{self, RawSpeed};
 use super::tree::{Entries, Node, Value};
 use super::usage::{self, RawUsage};
 use super::{Param, ParamValue, RegionChoice};
@@ -24,7 +25,7 @@ pub(super) struct RawConfig {
     pub(super) policy: Vec<RawPolicy>,
     pub(super) limits: RawLimits,
     pub(super) usage: RawUsage,
-    pub(super) concurrent_scopes: Stated<u32>,
+    pub(super) speed: RawSpeed,
 }
 
 /// `[store]`
@@ -73,9 +74,6 @@ pub(super) struct RawScope {
 
 const MODES: [(&str, Mode); 2] = [("observe", Mode::Observe), ("enforce", Mode::Enforce)];
 
-/// More scopes at a time than this gain nothing and open too many connections.
-const CONCURRENT_SCOPES_MAX: u32 = 64;
-
 /// Reads the whole tree.
 pub(super) fn read(entries: Entries, problems: &mut Vec<Problem>) -> RawConfig {
     let mut top = Section::top(entries, problems);
@@ -87,7 +85,7 @@ pub(super) fn read(entries: Entries, problems: &mut Vec<Problem>) -> RawConfig {
         policy: policy_tables(&mut top),
         limits: limits::read_global(top.section("limits", "[limits]")),
         usage: usage::read(top.section("usage", "[usage]")),
-        concurrent_scopes: speed(top.section("speed", "[speed]")),
+        speed: speed::read(top.section("speed", "[speed]")),
     };
     top.finish();
     raw
@@ -121,12 +119,6 @@ fn policies(mut section: Section<'_>) -> RawPolicies {
     family.finish();
     section.finish();
     RawPolicies { dir, family_tag, family_name_pattern }
-}
-
-fn speed(mut section: Section<'_>) -> Stated<u32> {
-    let concurrent_scopes = section.value("concurrent_scopes", count(1, CONCURRENT_SCOPES_MAX));
-    section.finish();
-    concurrent_scopes
 }
 
 fn policy_tables(top: &mut Section<'_>) -> Vec<RawPolicy> {

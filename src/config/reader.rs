@@ -156,11 +156,12 @@ impl<'p> Section<'p> {
     }
 }
 
-fn wrong_kind(node: &Node, wanted: &str) -> Problem {
+pub(super) fn wrong_kind(node: &Node, wanted: &str) -> Problem {
     Problem::new(&node.place, format!("expected {wanted}, found {}", node.value.kind()))
 }
 
-fn table(node: Node) -> Read<Entries> {
+/// The entries of a table. A variable may hold one in TOML's form.
+pub(super) fn table(node: Node) -> Read<Entries> {
     match node.value {
         Value::Table(entries) => Ok(entries),
         Value::Variable(ref text) => {

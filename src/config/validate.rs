@@ -13,12 +13,11 @@ use super::problem::Problem;
 use super::raw::{RawConfig, RawPolicies, RawPolicy, RawScope, RawStore};
 use super::usage;
 use super::{
-    AwsConfig, Config, LimitsStated, PoliciesConfig, PolicyConfig, PolicyScope, RegionChoice, SpeedConfig,
-    StoreConfig,
+    AwsConfig, Config, LimitsStated, PoliciesConfig, PolicyConfig, PolicyScope, RegionChoice, StoreConfig,
+    speed,
 };
 
 const DEFAULT_DATABASE: &str = "amiwarden.db";
-const DEFAULT_CONCURRENT_SCOPES: u32 = 8;
 const DEFAULT_FAMILY_TAG: &str = "Family";
 const DEFAULT_FAMILY_PATTERN: &str = r"^(?<family>.+?)-\d";
 
@@ -50,7 +49,6 @@ pub(super) fn validate(raw: RawConfig, bases: &Bases<'_>, problems: &mut Vec<Pro
     let pause_file = limits::pause_file(&raw.limits, &store, bases, problems);
     let usage = usage::settings(&raw.usage, problems);
     let family = family(&raw.policies, problems)?;
-    let concurrent_scopes = value_or(raw.concurrent_scopes, DEFAULT_CONCURRENT_SCOPES);
     Some(Config {
         mode: value_or(raw.mode, Mode::Observe),
         store,
@@ -66,7 +64,7 @@ pub(super) fn validate(raw: RawConfig, bases: &Bases<'_>, problems: &mut Vec<Pro
         pause_file,
         settle_after: copied_or(raw.limits.settle_after.as_ref(), DEFAULT_SETTLE_AFTER),
         usage,
-        speed: SpeedConfig { concurrent_scopes: usize::try_from(concurrent_scopes).ok()? },
+        speed: speed::settings(raw.speed),
         origin: None,
         has_limits_table: false,
     })

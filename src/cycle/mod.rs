@@ -16,12 +16,13 @@ use std::sync::Arc;
 use amiwarden_core::{
     Assembled, Circumstances, CloudReader, CloudWriter, Conflict, CycleReport, Duration, Guard, ImageId,
     Kept, Limits, Mode, Plan, PolicyErrorReport, Rehearsal, RunId, Scope, ScopeReport, Step, StepOutcome,
-    StepReport, Tally, Timestamp, UsageSettings, clock_doubt,
+    StepReport, Tally, Timestamp, UsageSettings, clock_doubt, estimate,
 };
 use futures::{StreamExt, TryStreamExt};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::SpeedConfig;
 use crate::executor::{Clock, Executor, Gate, Rehearsed, rehearse_scope};
 use crate::pause::PauseFile;
 use crate::progress::Progress;
@@ -56,7 +57,7 @@ pub(crate) struct Cycle<'a, R, W> {
     pub(crate) is_undo: bool,
     /// So long EC2 may take to show a change.
     pub(crate) settle_after: Duration,
-    pub(crate) concurrent_scopes: usize,
+    pub(crate) speed: &'a SpeedConfig,
     pub(crate) clock: Clock,
     pub(crate) stop: &'a CancellationToken,
     pub(crate) progress: &'a Progress,
@@ -107,7 +108,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         self.progress.phase("reading images and asking the policies");
         let surveys = futures::stream::iter(self.links).map(|link| self.survey(link, acceptance));
         let mut surveys: Vec<(Survey, ClockDoubt)> =
-            surveys.buffer_unordered(self.concurrent_scopes).try_collect().await?;
+            surveys.buffer_unordered(self.speed.concurrent_scopes).try_collect().await?;
         surveys.sort_by(|(one, _), (other, _)| one.inventory.scope.cmp(&other.inventory.scope));
         let mut backgrounds = BTreeMap::new();
         for (survey, doubt) in &surveys {
@@ -207,7 +208,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             limits: self.limits,
             policies: &self.rules.settings,
             backgrounds,
-            concurrent_scopes: self.concurrent_scopes,
+            concurrent_scopes: self.speed.concurrent_scopes,
             clock: self.clock,
         };
         let readers: Vec<&R> = self.links.iter().map(|link| &link.reader).collect();
@@ -230,7 +231,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             (scope, rehearse_scope(&link.reader, &link.writer, &steps, now, self.stop, self.progress).await)
         });
         let mut by_step: BTreeMap<usize, Rehearsal> = BTreeMap::new();
-        let all: Vec<_> = rehearsals.buffer_unordered(self.concurrent_scopes).collect().await;
+        let all: Vec<_> = rehearsals.buffer_unordered(self.speed.concurrent_scopes).collect().await;
         for (scope, rehearsal) in all {
             by_step.extend(rehearsal.steps);
             if let Some(report) = scopes.iter_mut().find(|report| report.scope == *scope) {
@@ -310,17 +311,25 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         if !due.is_empty() {
             self.progress.phase_of("carrying out", due.values().map(Vec::len).sum());
         }
+        // Its own token, so that a failing store in one scope stops the others and not the whole program.
+        let stop = self.stop.child_token();
         let executors = futures::stream::iter(self.links).filter_map(|link| {
             let steps = due.remove(link.reader.scope());
             std::future::ready(steps.map(|steps| (link, steps)))
         });
-        let carried_out: Vec<Vec<(usize, StepReport)>> = executors
-            .map(|(link, steps)| async move { self.executor(link, plan, undoes).carry_out(steps).await })
-            .buffer_unordered(self.concurrent_scopes)
-            .try_collect()
-            .await?;
-        for (index, report) in carried_out.into_iter().flatten() {
-            reports[index] = report;
+        let stop = &stop;
+        // Every scope is awaited, the failing store or not: what was sent there is to be recorded.
+        let carried_out: Vec<Result<Vec<(usize, StepReport)>, StoreError>> = executors
+            .map(
+                |(link, steps)| async move { self.executor(link, plan, undoes, stop).carry_out(steps).await },
+            )
+            .buffer_unordered(self.speed.concurrent_scopes)
+            .collect()
+            .await;
+        for scope in carried_out {
+            for (index, report) in scope? {
+                reports[index] = report;
+            }
         }
         Ok(reports)
     }
@@ -330,6 +339,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         link: &'b Link<R, W>,
         plan: &'b Plan,
         undoes: &'b Undoes,
+        stop: &'b CancellationToken,
     ) -> Executor<'b, R, W> {
         Executor {
             reader: &link.reader,
@@ -344,7 +354,8 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             }),
             undoes,
             clock: self.clock,
-            stop: self.stop,
+            concurrent_images: self.speed.concurrent_images,
+            stop,
             progress: self.progress,
             observed_at: self.started_at,
         }
@@ -391,6 +402,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
                 .iter()
                 .map(|link| link.reader.calls_sent() + link.writer.calls_sent())
                 .sum(),
+            estimate: estimate(plan, &self.speed.pace, self.speed.concurrent_scopes, self.started_at),
             interrupted: self.stop.is_cancelled(),
         }
     }

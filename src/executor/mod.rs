@@ -1,4 +1,4 @@
-//! Carries out the steps of a plan, one at a time within a scope.
+//! Carries out the steps of a plan: within a scope several images at a time, and the steps of one image in their order.
 //!
 //! For each step: read the image again, compare it with what the plan rests on, write the intent, send, write
 //! the outcome. There is nothing to decide here; whatever is not exactly as planned is skipped and recorded.
@@ -12,12 +12,16 @@ mod send;
 mod settle;
 mod throttle;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use amiwarden_core::{
-    Change, CloudReader, CloudWriter, Duration, Fact, Image, ImageState, LaunchPermissions, Plan, Rehearsal,
-    RunId, SnapshotResult, Step, StepOutcome, StepReport, Timestamp,
+    Change, CloudReader, CloudWriter, Duration, Fact, Image, ImageId, ImageState, LaunchPermissions, Plan,
+    Rehearsal, RunId, SnapshotResult, Step, StepOutcome, StepReport, Timestamp,
 };
+use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::progress::Progress;
@@ -47,6 +51,10 @@ pub(crate) struct Executor<'a, R, W> {
     /// When the account was read: so old is the proof that nothing uses an image.
     pub(crate) observed_at: Timestamp,
     pub(crate) clock: Clock,
+    /// How many images are worked on at a time.
+    pub(crate) concurrent_images: usize,
+    /// Ends the run between two steps. The executor itself cancels it when the store fails, so that nothing more is
+    /// sent for any image, in any scope that shares it.
     pub(crate) stop: &'a CancellationToken,
     pub(crate) progress: &'a Progress,
 }
@@ -79,29 +87,40 @@ impl Performed {
 }
 
 impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
-    /// Carries out `steps` in their order. Once the run is told to stop, or an image turned out not to be what
-    /// the plan rests on, what is left (of the run, or of that image) is not attempted.
+    /// Carries out `steps`, those of one image in their order. Once the run is told to stop, or an image turned out
+    /// not to be what the plan rests on, what is left (of the run, or of that image) is not attempted.
     ///
     /// # Errors
     ///
-    /// When the store fails: nothing more is sent, because nothing may be sent that is not written down.
+    /// When the store fails: nothing more is sent, because nothing may be sent that is not written down. What was
+    /// sent already is awaited, so that as much of it as can be is recorded.
     pub(crate) async fn carry_out(
         &self,
         steps: Vec<Rehearsed<'_>>,
     ) -> Result<Vec<(usize, StepReport)>, StoreError> {
+        let images = futures::stream::iter(by_image(steps)).map(|steps| self.carry_out_image(steps));
+        let images: Vec<_> = images.buffer_unordered(self.concurrent_images.max(1)).collect().await;
+        let reports: Vec<Vec<(usize, StepReport)>> = images.into_iter().collect::<Result<_, _>>()?;
+        Ok(reports.into_iter().flatten().collect())
+    }
+
+    /// Carries out the steps of one image.
+    async fn carry_out_image(
+        &self,
+        steps: Vec<Rehearsed<'_>>,
+    ) -> Result<Vec<(usize, StepReport)>, StoreError> {
         let mut reports = Vec::with_capacity(steps.len());
-        let mut doubtful = None;
+        let mut is_doubtful = false;
         for Rehearsed { index, step, rehearsal } in steps {
             let performed = if self.stop.is_cancelled() {
                 not_attempted("the run was told to stop")
-            } else if doubtful == Some(&step.image_id) {
+            } else if is_doubtful {
                 not_attempted("an earlier step left the image in doubt")
             } else {
-                self.perform(index, step, &rehearsal).await?
+                self.perform(index, step, &rehearsal).await.inspect_err(|_| self.stop.cancel())?
             };
-            if matches!(performed.outcome, StepOutcome::SkippedChanged(_) | StepOutcome::Unknown(_)) {
-                doubtful = Some(&step.image_id);
-            }
+            is_doubtful |=
+                matches!(performed.outcome, StepOutcome::SkippedChanged(_) | StepOutcome::Unknown(_));
             self.progress.advance();
             reports.push((index, performed.into_report(rehearsal)));
         }
@@ -155,7 +174,7 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
                 _ => Err(StepOutcome::SkippedChanged("EC2 does not list the image any more".to_owned())),
             };
         };
-        let permissions = if step.covers_launch_permissions || takes_permissions_away(&step.change) {
+        let permissions = if step.reads_launch_permissions() {
             match self.permissions(step).await {
                 Ok(permissions) => Some(permissions),
                 Err(gap) if can_do_without_permissions(step, &image) => {
@@ -191,34 +210,26 @@ impl<R: CloudReader, W: CloudWriter> Executor<'_, R, W> {
     }
 }
 
-/// Changes after which EC2 no longer knows who could launch the image: undoing them needs what is saved.
-fn takes_permissions_away(change: &Change) -> bool {
-    match change {
-        Change::StripPublic
-        | Change::StripShares(_)
-        | Change::Share(_)
-        | Change::Disable
-        | Change::Deregister(_) => true,
-        Change::SetDescription(_)
-        | Change::RequireImdsV2
-        | Change::Tag(_)
-        | Change::Untag(_)
-        | Change::Protect { .. }
-        | Change::Unprotect
-        | Change::Deprecate(_)
-        | Change::SetDeprecation(_)
-        | Change::Undeprecate
-        | Change::Enable
-        | Change::Restore { .. } => false,
-    }
-}
-
 /// A disabled image has no grants to save: disabling took them away (EC2 User Guide, "Disable an Amazon EC2
 /// AMI"), and EC2 may refuse to list them.
 fn can_do_without_permissions(step: &Step, image: &Image) -> bool {
     matches!(step.change, Change::Deregister(_))
         && image.state == ImageState::Disabled
         && !step.covers_launch_permissions
+}
+
+/// The steps of each image together, the images in the order in which the plan comes to them.
+fn by_image(steps: Vec<Rehearsed<'_>>) -> Vec<Vec<Rehearsed<'_>>> {
+    let mut places: BTreeMap<&ImageId, usize> = BTreeMap::new();
+    let mut images: Vec<Vec<Rehearsed<'_>>> = Vec::new();
+    for rehearsed in steps {
+        let place = *places.entry(&rehearsed.step.image_id).or_insert(images.len());
+        match images.get_mut(place) {
+            Some(image) => image.push(rehearsed),
+            None => images.push(vec![rehearsed]),
+        }
+    }
+    images
 }
 
 fn is_too_old(observed_at: Timestamp, now: Timestamp) -> bool {
@@ -228,17 +239,4 @@ fn is_too_old(observed_at: Timestamp, now: Timestamp) -> bool {
 
 fn not_attempted(reason: &str) -> Performed {
     Performed::without_request(StepOutcome::NotAttempted(reason.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Timestamp, is_too_old};
-
-    #[test]
-    fn a_proof_lasts_a_quarter_of_an_hour() {
-        let at = |seconds: i64| Timestamp::from_second(seconds).unwrap();
-        assert!(!is_too_old(at(0), at(900)));
-        assert!(is_too_old(at(0), at(901)));
-        assert!(is_too_old(at(1), at(0)), "the clock was set back");
-    }
 }

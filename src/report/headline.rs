@@ -43,8 +43,35 @@ pub(super) fn headline(report: &CycleReport, tense: Tense) -> Vec<Paragraph> {
     let kept = count(totals.kept, "image");
     let text = format!("{begin} {looked}: {what}, {held}, {kept} {} kept.{end}", be(totals.kept));
     let mut paragraphs = vec![Paragraph { text, tone: Tone::Strong }];
+    paragraphs.extend(effort(report, tense));
     paragraphs.extend(cautions(report, tense));
     paragraphs
+}
+
+/// What the changes that are due would take.
+fn effort(report: &CycleReport, tense: Tense) -> Option<Paragraph> {
+    let estimate = report.estimate;
+    let is_due = matches!(tense, Tense::Due { .. }) && !report.steps.is_empty();
+    if !is_due || estimate.api_calls == 0 {
+        return None;
+    }
+    let calls = count(usize::try_from(estimate.api_calls).unwrap_or(usize::MAX), "API call");
+    let time = match estimate.duration_ms / 1000 {
+        0 => String::new(),
+        seconds => format!(" and {}", span(seconds)),
+    };
+    let text = format!("Rehearsing and carrying out the changes takes at least {calls}{time}.");
+    Some(Paragraph { text, tone: Tone::Plain })
+}
+
+/// A time in words, rounded down: seconds up to two minutes, then minutes, then hours.
+fn span(seconds: u64) -> String {
+    let whole = |number: u64, unit: &str| count(usize::try_from(number).unwrap_or(usize::MAX), unit);
+    match seconds {
+        0..120 => whole(seconds, "second"),
+        120..7200 => whole(seconds / 60, "minute"),
+        _ => whole(seconds / 3600, "hour"),
+    }
 }
 
 /// How many different images these are.

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use amiwarden_core::{
-    Because, Conflict, CycleReport, FailureKind, Guard, Held, ImageId, Kept, Mode, PolicyErrorReport,
-    PolicyName, Proof, ScopeReport, SnapshotResult, Source, Step, StepReport, Timestamp, Totals,
-    TrippedGuard,
+    Because, Conflict, CycleReport, Estimate, FailureKind, Guard, Held, ImageId, Kept, Mode,
+    PolicyErrorReport, PolicyName, Proof, ScopeReport, SnapshotResult, Source, Step, StepReport, Timestamp,
+    Totals, TrippedGuard,
 };
 use serde::Serialize;
 
@@ -61,6 +61,15 @@ struct Document<'a> {
     interrupted: bool,
     /// Sources of usage that no proof rests on, because the configuration has switched them off.
     switched_off: &'a [Source],
+    estimate: EstimateObject,
+}
+
+/// What rehearsing and carrying out the steps takes at least.
+#[derive(Serialize)]
+struct EstimateObject {
+    api_calls: u64,
+    /// With one digit after the point, rounded down.
+    seconds: f64,
 }
 
 #[derive(Serialize)]
@@ -186,8 +195,14 @@ impl<'a> Document<'a> {
             tripped: report.tripped.iter().map(tripped).collect(),
             interrupted: report.interrupted,
             switched_off: &report.switched_off,
+            estimate: estimate(report.estimate),
         }
     }
+}
+
+fn estimate(it: Estimate) -> EstimateObject {
+    let tenths = u32::try_from(it.duration_ms / 100).unwrap_or(u32::MAX);
+    EstimateObject { api_calls: it.api_calls, seconds: f64::from(tenths) / 10.0 }
 }
 
 fn scope(it: &ScopeReport) -> ScopeObject<'_> {

@@ -55,6 +55,9 @@ min_hold = "0d"
 keep_newest = 0
 permanent = "allow"
 settle_after = "3s"
+# The moments of a run are numbered, so they have to come in the same order each time.
+[speed]
+concurrent_images = 1
 "#;
 
 /// What enforcing is asked for with.

@@ -169,6 +169,7 @@ fn p2_a_listing_that_breaks_off_holds_every_disable() {
 #[test]
 fn p1_ctrl_c_finishes_the_step_in_flight_and_records_it() {
     let (account, place) = account(5);
+    place.write("amiwarden.toml", &format!("{CONFIG}[speed]\nconcurrent_images = 1\n"));
     let slow = Fault::new("DisableImage", FaultKind::Hang { seconds: 2 }).real_only().nth(2);
     account.cloud().inject(slow);
     let arguments = ["run", "--enforce", "--yes", "--format", "json"];
@@ -188,6 +189,28 @@ fn p1_ctrl_c_finishes_the_step_in_flight_and_records_it() {
     assert_eq!(having(&report["steps"], &[("outcome", "done")]).len(), disabled, "{report}");
     assert!(disabled < 5, "it did not stop");
     assert!(!having(&report["steps"], &[("outcome", "not-attempted")]).is_empty());
+}
+
+#[test]
+fn p1_ctrl_c_ends_all_images_that_are_worked_on_between_two_steps() {
+    let (account, place) = account(9);
+    let slow = Fault::new("DisableImage", FaultKind::Hang { seconds: 4 }).real_only().every_time();
+    account.cloud().inject(slow);
+    let arguments = ["run", "--enforce", "--yes", "--format", "json"];
+    let child = place.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = Instant::now();
+    // As many images as are worked on at a time, all of them waiting for a reply.
+    while account.count("DisableImage") < 4 {
+        assert!(started.elapsed() < Duration::from_mins(1), "four images were never worked on at a time");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let finished = crate::harness::Finished::of(&child.wait_with_output().unwrap(), &arguments).code(1);
+    let report = finished.json();
+    assert_eq!(having(&report["steps"], &[("outcome", "unknown")]).len(), 4, "{report}");
+    assert_eq!(having(&report["steps"], &[("outcome", "not-attempted")]).len(), 5, "{report}");
+    assert_eq!(account.count("DisableImage"), 4);
 }
 
 #[test]

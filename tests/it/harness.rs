@@ -28,6 +28,8 @@ impl Place {
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
+            // A simulated account refuses nobody for haste, unless a test says so, and says it here, too.
+            ("AMIWARDEN_SPEED__BUCKETS", r#"{ "*" = { burst = 1000000, refill = 1000000 } }"#),
         ] {
             place.environment.insert(name.to_owned(), value.to_owned());
         }

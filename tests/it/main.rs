@@ -11,6 +11,7 @@ mod harness;
 mod lying_cloud;
 mod main_job;
 mod moto;
+mod pacing;
 mod refusals;
 mod store_faults;
 mod undo;

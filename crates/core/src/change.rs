@@ -220,6 +220,28 @@ impl Change {
         matches!(self, Self::StripShares(_) | Self::Share(_))
     }
 
+    /// Whether EC2 no longer knows afterwards who could launch the image: undoing it needs what was saved.
+    pub fn takes_launch_permissions_away(&self) -> bool {
+        match self {
+            Self::StripPublic
+            | Self::StripShares(_)
+            | Self::Share(_)
+            | Self::Disable
+            | Self::Deregister(_) => true,
+            Self::SetDescription(_)
+            | Self::RequireImdsV2
+            | Self::Tag(_)
+            | Self::Untag(_)
+            | Self::Protect { .. }
+            | Self::Unprotect
+            | Self::Deprecate(_)
+            | Self::SetDeprecation(_)
+            | Self::Undeprecate
+            | Self::Enable
+            | Self::Restore { .. } => false,
+        }
+    }
+
     /// The requests that carry it out at `now`, in their order. The tag that dates a disable goes first: were it
     /// the other way round, a death in between would leave a disabled image that nothing dates.
     pub fn calls(&self, now: Timestamp) -> Vec<Call> {

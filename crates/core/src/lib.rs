@@ -24,6 +24,7 @@ mod image;
 mod inventory;
 mod limits;
 mod outcome;
+mod pace;
 mod plan;
 mod port;
 mod proof;
@@ -57,6 +58,7 @@ pub use image::{
 pub use inventory::{CandidateUses, Coverage, Gap, Inventory, Listing};
 pub use limits::{Ladder, Limits, LimitsOverride, Mode, Permanent};
 pub use outcome::{Rehearsal, SnapshotResult, StepOutcome, StepReport};
+pub use pace::{ApiClass, BucketSize, Estimate, OPERATIONS, Pace, Share, TokenBucket, Traffic, estimate};
 pub use plan::{
     Assembled, Held, Kept, Plan, PlanRequest, PolicySettings, ScopeDraft, Step, Wanted, assemble, draft_scope,
 };

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Conflict, Gap, Held, ImageId, Kept, Mode, PlanId, PolicyFailure, PolicyName, RunId, Scope, Source, Step,
-    StepOutcome, StepReport, Timestamp, TrippedGuard,
+    Conflict, Estimate, Gap, Held, ImageId, Kept, Mode, PlanId, PolicyFailure, PolicyName, RunId, Scope,
+    Source, Step, StepOutcome, StepReport, Timestamp, TrippedGuard,
 };
 
 /// One run over all its scopes.
@@ -40,6 +40,9 @@ pub struct CycleReport {
     pub switched_off: Vec<Source>,
     /// Requests sent to AWS.
     pub api_calls: u64,
+    /// What rehearsing and carrying out the steps takes at least.
+    #[serde(default)]
+    pub estimate: Estimate,
     /// Whether it was told to stop before its end.
     pub interrupted: bool,
 }

@@ -1,4 +1,4 @@
-//! How requests are sent: time-outs, retries, and a client for each service.
+//! How requests are tried: time-outs, retries, and a client for each service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
-use aws_sdk_ec2::config::{BehaviorVersion, Region, RuntimeComponents, SharedHttpClient};
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Builder, Connector};
+use aws_sdk_ec2::config::{BehaviorVersion, Region};
 
 use crate::call_log::{CallLog, Protocol};
 
@@ -30,10 +27,9 @@ pub struct Timing {
     pub connect: Duration,
     /// From the request to the first byte of the reply.
     pub read: Duration,
-    /// For one attempt, the whole reply included. A change has one attempt.
+    /// For one attempt, from when it is sent to the end of the reply. A change has one attempt. The time that a
+    /// request waits for its token does not count.
     pub attempt: Duration,
-    /// For a reading request with all its attempts and the pauses between them.
-    pub operation: Duration,
     /// The longest pause before the second attempt of a reading request; it doubles for the third.
     pub first_pause: Duration,
     /// Between two questions whether an image usage report is ready; there are six of them at most.
@@ -46,27 +42,18 @@ impl Timing {
         connect: Duration::from_secs(5),
         read: Duration::from_secs(45),
         attempt: Duration::from_mins(1),
-        operation: Duration::from_secs(200),
         first_pause: Duration::from_secs(1),
         report_pause: Duration::from_secs(5),
     };
 
-    pub(crate) fn timeouts(&self, attempts: u32) -> TimeoutConfig {
-        let operation = if attempts == 1 { self.attempt } else { self.operation };
-        TimeoutConfig::builder()
-            .connect_timeout(self.connect)
-            .read_timeout(self.read)
-            .operation_attempt_timeout(self.attempt)
-            .operation_timeout(operation)
-            .build()
+    /// Those that the SDK keeps. It would count the wait for a token as a part of the attempt and of the operation, so
+    /// an attempt's time is kept by [`http`](crate::http), and an operation's follows from its attempts.
+    pub(crate) fn timeouts(&self) -> TimeoutConfig {
+        TimeoutConfig::builder().connect_timeout(self.connect).read_timeout(self.read).build()
     }
 
     pub(crate) fn read_retries(&self) -> RetryConfig {
         RetryConfig::standard().with_max_attempts(READ_ATTEMPTS_MAX).with_initial_backoff(self.first_pause)
-    }
-
-    pub(crate) fn read_timeouts(&self) -> TimeoutConfig {
-        self.timeouts(READ_ATTEMPTS_MAX)
     }
 }
 
@@ -110,8 +97,8 @@ struct Sending {
 impl Sending {
     fn new(purpose: Purpose, timing: &Timing) -> Self {
         match purpose {
-            Purpose::Read => Self { retries: timing.read_retries(), timeouts: timing.read_timeouts() },
-            Purpose::Write => Self { retries: RetryConfig::disabled(), timeouts: timing.timeouts(1) },
+            Purpose::Read => Self { retries: timing.read_retries(), timeouts: timing.timeouts() },
+            Purpose::Write => Self { retries: RetryConfig::disabled(), timeouts: timing.timeouts() },
         }
     }
 }
@@ -153,15 +140,4 @@ impl Services {
             timing: Arc::new(timing.clone()),
         }
     }
-}
-
-/// An HTTP client that never goes through a proxy. The variables `HTTP_PROXY` and its kin apply to the SDK's own
-/// client even where the endpoint is on this machine.
-pub(crate) fn without_proxy() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| {
-        let mut builder = Connector::builder().proxy_config(ProxyConfig::disabled());
-        builder.set_connector_settings(settings.cloned());
-        builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build()
-    })
 }

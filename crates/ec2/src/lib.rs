@@ -8,6 +8,7 @@
 //! - A read that did not come to its end is a gap, whatever cut it short: a denied call, a repeated token, a
 //!   reply that stops in the middle, an item that cannot be read.
 //! - A change is sent exactly once. What cannot be told from the reply is reported as such, never tried again.
+//! - No attempt of any request is sent without a token of the bucket that AWS counts it in, where a pace is given.
 //! - A rehearsal succeeds on the error code `DryRunOperation` and on nothing else.
 //!
 //! Deliberately absent: decisions, retries of changes, clocks, and caches of what EC2 said, but for the versions of
@@ -19,6 +20,8 @@ mod collect;
 mod connect;
 mod convert;
 mod errors;
+mod http;
+mod pacing;
 mod reader;
 mod write;
 mod writer;

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use amiwarden_core::{Duration, Limits, Mode, PolicyName, Region, UsageSettings, Window};
+use amiwarden_core::{
+    BucketSize, Duration, Limits, Mode, Pace, PolicyName, Region, Share, UsageSettings, Window,
+};
 
 use super::*;
 
@@ -102,7 +104,9 @@ fn an_empty_file_is_a_configuration_that_changes_nothing() {
     assert_eq!(config.usage, UsageSettings::default());
     assert_eq!(config.aws, AwsConfig { regions: RegionChoice::Default, endpoint_url: None, profile: None });
     assert_eq!(config.policies.dir, None);
-    assert_eq!(config.speed.concurrent_scopes, 8);
+    let speed = SpeedConfig { pace: Pace::default(), concurrent_scopes: 8, concurrent_images: 4 };
+    assert_eq!(config.speed, speed);
+    assert_eq!(speed.pace.share.percent(), 60);
     assert!(config.policy.is_empty());
     assert_eq!(config.origin, Some(fixture.at("amiwarden.toml")));
 }
@@ -128,7 +132,10 @@ fn every_key_is_read_besides_those_of_limits_and_usage() {
         params = { max_age = "120d", most = 3, share = 0.5, strict = true, accounts = ["1"], owners = { a = "b" } }
         scope = { accounts = ["111122223333"], regions = ["eu-west-1"], tags = { Env = "dev" }, names = ["web-*"] }
         [speed]
+        api_share_percent = 100
         concurrent_scopes = 64
+        concurrent_images = 1
+        buckets = { DisableImage = { burst = 200, refill = 2.5 }, "*" = { burst = 1, refill = 0.001 } }
         "#,
     );
     let dir = config.dir.path().to_owned();
@@ -141,7 +148,13 @@ fn every_key_is_read_besides_those_of_limits_and_usage() {
     assert_eq!(config.aws.endpoint_url.as_deref(), Some("http://127.0.0.1:4566"));
     assert_eq!(config.aws.profile.as_deref(), Some("images"));
     assert_eq!(config.policies.dir, Some(dir.join("rules")));
-    assert_eq!(config.speed.concurrent_scopes, 64);
+    let bucket = |burst, refill_per_second| BucketSize { burst, refill_per_second };
+    let pace = Pace {
+        share: Share::WHOLE,
+        sizes: BTreeMap::from([("DisableImage".to_owned(), bucket(200.0, 2.5))]),
+        otherwise: Some(bucket(1.0, 0.001)),
+    };
+    assert_eq!(config.speed, SpeedConfig { pace, concurrent_scopes: 64, concurrent_images: 1 });
     let retire = &config.policy[&policy("retire-stale")];
     assert_eq!(retire.mode, Some(Mode::Observe));
     let param = |name: &str| &retire.params[name].value;
@@ -205,6 +218,16 @@ fn variables_go_over_the_file_and_flags_over_both() {
     assert_eq!(config.aws.regions, RegionChoice::All);
     assert_eq!(config.aws.profile.as_deref(), Some("flag"));
     assert_eq!(config.aws.endpoint_url.as_deref(), Some("https://localhost"));
+}
+
+#[test]
+fn variables_can_speak_of_buckets() {
+    let size = |fixture: Fixture| fixture.loaded().speed.pace.sizes.remove("DisableImage");
+    let expected = Some(BucketSize { burst: 9.0, refill_per_second: 3.0 });
+    let value = "{ burst = 9, refill = 3 }";
+    assert_eq!(size(Fixture::new().variable("AMIWARDEN_SPEED__BUCKETS__DISABLEIMAGE", value)), expected);
+    let all = "{ DisableImage = { burst = 9, refill = 3 } }";
+    assert_eq!(size(Fixture::new().variable("AMIWARDEN_SPEED__BUCKETS", all)), expected);
 }
 
 #[test]

@@ -130,7 +130,7 @@ file = "retire-stale.rhai"
 
 #[test]
 fn keys_of_features_that_do_not_exist_are_unknown() {
-    for (section, key) in [("speed", "api_share_percent = 60"), ("http", "listen = \"127.0.0.1:9464\"")] {
+    for (section, key) in [("http", "listen = \"127.0.0.1:9464\"")] {
         let messages = messages(&format!("[{section}]\n{key}\n"));
         assert_eq!(messages.len(), 1, "{messages:?}");
         assert!(messages[0].contains("unknown key"), "{messages:?}");
@@ -162,6 +162,13 @@ fn each_value_is_checked() {
     );
     check("[speed]\nconcurrent_scopes = 0", "amiwarden.toml:2:21: 0 is out of range: 1 to 64 is expected");
     check("[speed]\nconcurrent_scopes = 65", "amiwarden.toml:2:21: 65 is out of range: 1 to 64 is expected");
+    check("[speed]\napi_share_percent = 0", "amiwarden.toml:2:21: 0 is out of range: 1 to 100 is expected");
+    check(
+        "[speed]\napi_share_percent = 101",
+        "amiwarden.toml:2:21: 101 is out of range: 1 to 100 is expected",
+    );
+    check("[speed]\nconcurrent_images = 0", "amiwarden.toml:2:21: 0 is out of range: 1 to 64 is expected");
+    check("[speed]\nconcurrent_images = 65", "amiwarden.toml:2:21: 65 is out of range: 1 to 64 is expected");
     check("[aws]\nregions = []", "amiwarden.toml:2:11: this names no Region");
     check(
         "[aws]\nregions = [\"Ireland\"]",
@@ -191,6 +198,40 @@ fn each_value_is_checked() {
         "[[policy]]\nfile = \"a.rhai\"\nparams = { since = 2026-01-01 }",
         "amiwarden.toml:3:20: write a date as a text, in quotes",
     );
+}
+
+#[test]
+fn buckets_are_those_of_operations_and_can_hold_something() {
+    let check = |bucket: &str, expected: &str| check(&format!("[speed.buckets]\n{bucket}"), expected);
+    check(
+        "DisableImages = { burst = 1, refill = 1 }",
+        "amiwarden.toml:2:1: `DisableImages` is no operation of EC2 that amiwarden uses",
+    );
+    check("DisableImage = 5", "amiwarden.toml:2:16: expected a table, found a whole number");
+    check("DisableImage = { burst = 5 }", "amiwarden.toml:2:16: this bucket has no `refill`");
+    check("DisableImage = { refill = 5 }", "amiwarden.toml:2:16: this bucket has no `burst`");
+    check(
+        "DisableImage = { burst = 5, refill = 5, rate = 5 }",
+        "amiwarden.toml:2:41: unknown key `rate` of a bucket",
+    );
+    check(
+        "DisableImage = { burst = 0.9, refill = 5 }",
+        "amiwarden.toml:2:26: `burst` is out of range: 1 to 1000000 is expected",
+    );
+    check(
+        "DisableImage = { burst = 1, refill = 0 }",
+        "amiwarden.toml:2:38: `refill` is out of range: 0.001 to 1000000 is expected",
+    );
+    check(
+        "DisableImage = { burst = 5000000000, refill = 1 }",
+        "amiwarden.toml:2:26: `burst` is out of range: 1 to 1000000 is expected",
+    );
+    check(
+        "DisableImage = { burst = \"many\", refill = 1 }",
+        "amiwarden.toml:2:26: expected a number, found a text",
+    );
+    let text = problems(&Fixture::with_file("[speed.buckets]\nDisableImages = { burst = 1, refill = 1 }"));
+    assert!(text.contains("did you mean `DisableImage`?"), "{text}");
 }
 
 #[test]

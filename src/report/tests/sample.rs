@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiwarden_core::{
-    AccountId, Because, Change, Conflict, CycleReport, FailureKind, Fingerprint, Gap, Guard, Held, ImageId,
-    Kept, LaunchPermission, Mask, Mode, PlanId, PolicyErrorReport, PolicyFailure, PolicyName, Region,
-    Rehearsal, RuleRef, RunId, Scope, ScopeReport, SnapshotFate, SnapshotId, SnapshotResult, Source, Step,
-    StepOutcome, StepReport, Timestamp, TrippedGuard,
+    AccountId, Because, Change, Conflict, CycleReport, Estimate, FailureKind, Fingerprint, Gap, Guard, Held,
+    ImageId, Kept, LaunchPermission, Mask, Mode, PlanId, PolicyErrorReport, PolicyFailure, PolicyName,
+    Region, Rehearsal, RuleRef, RunId, Scope, ScopeReport, SnapshotFate, SnapshotId, SnapshotResult, Source,
+    Step, StepOutcome, StepReport, Timestamp, TrippedGuard,
 };
 
 pub(super) fn timestamp(text: &str) -> Timestamp {
@@ -57,6 +57,7 @@ impl Sample {
             tripped: Vec::new(),
             switched_off: Vec::new(),
             api_calls: 57,
+            estimate: Estimate { api_calls: 57, duration_ms: 4_321 },
             interrupted: false,
         };
         Self { report, images: 0 }

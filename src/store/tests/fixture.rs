@@ -255,6 +255,7 @@ pub(super) fn cycle_report(run: u32, plan: &Plan, reports: &[StepReport]) -> Cyc
         tripped: Vec::new(),
         switched_off: Vec::new(),
         api_calls: 9,
+        estimate: amiwarden_core::Estimate::default(),
         interrupted: false,
     }
 }

@@ -182,6 +182,11 @@ impl Candidate {
 }
 
 impl Step {
+    /// Whether the image's launch permissions are read again before the step is carried out.
+    pub fn reads_launch_permissions(&self) -> bool {
+        self.covers_launch_permissions || self.change.takes_launch_permissions_away()
+    }
+
     /// What stands in the way of carrying the step out on the image as it is now, in words; `None` when it is
     /// still what the plan rests on. `opt_out` is the tag that protects an image, and the time; none where a person
     /// has asked for exactly this.

@@ -9,6 +9,7 @@ mod deriving;
 mod families;
 mod fingerprints;
 mod guards;
+mod pace;
 mod plans;
 mod proofs;
 mod properties;

@@ -4,12 +4,14 @@ use aws_config::AppName;
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_ec2::config::{IdentityCache, SharedIdentityCache};
+use aws_sdk_ec2::config::{IdentityCache, SharedIdentityCache, StalledStreamProtectionConfig};
 use aws_types::service_config::ServiceConfigKey;
 
 use super::ConnectError;
 use super::options::{ConnectOptions, CredentialSource, RegionChoice, StaticCredentials};
-use crate::client::{behavior_version, without_proxy};
+use crate::client::behavior_version;
+use crate::http::{self, Proxies};
+use crate::pacing::Pacer;
 
 /// What amiwarden calls itself in the user agent.
 const APP_NAME: &str = "amiwarden";
@@ -25,12 +27,18 @@ pub(super) async fn load(options: &ConnectOptions) -> Result<SdkConfig, ConnectE
         CredentialSource::DefaultChain => from_surroundings(options, app_name).await,
         CredentialSource::Static(credentials) => from_nothing(options, credentials, app_name),
     };
-    let Some(endpoint) = custom_endpoint(&config) else { return Ok(config) };
-    if !has_scheme(&endpoint) {
-        return Err(ConnectError::EndpointAddress { endpoint });
+    let endpoint = custom_endpoint(&config);
+    if let Some(endpoint) = endpoint.as_ref().filter(|endpoint| !has_scheme(endpoint)) {
+        return Err(ConnectError::EndpointAddress { endpoint: endpoint.clone() });
     }
-    let is_local = is_loopback(&endpoint);
-    Ok(if is_local { config.into_builder().http_client(without_proxy()).build() } else { config })
+    let is_local = endpoint.is_some_and(|endpoint| is_loopback(&endpoint));
+    let proxies = if is_local { Proxies::None } else { Proxies::OfEnvironment };
+    // One pacer for all clients that are made of this configuration: AWS counts them together.
+    let pacer = options.pace.clone().map(Pacer::new);
+    let client = http::client(proxies, pacer, options.timing.attempt);
+    // A request that waits for its token is not read from, which the SDK takes for a server that has stalled.
+    let stalled = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
+    Ok(config.into_builder().http_client(client).stalled_stream_protection(stalled).build())
 }
 
 async fn from_surroundings(options: &ConnectOptions, app_name: AppName) -> SdkConfig {

@@ -15,7 +15,7 @@ pub(super) async fn account(
 ) -> Result<AccountId, ConnectError> {
     let sts = aws_sdk_sts::config::Builder::from(config)
         .retry_config(timing.read_retries())
-        .timeout_config(timing.read_timeouts())
+        .timeout_config(timing.timeouts())
         .build();
     let reply = aws_sdk_sts::Client::from_conf(sts).get_caller_identity().send().await.map_err(|error| {
         let failure = Failure::new("GetCallerIdentity", &error);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use amiwarden_core::{Region, RunId};
+use amiwarden_core::{Pace, Region, RunId};
 
 use crate::client::Timing;
 
@@ -23,6 +23,9 @@ pub struct ConnectOptions {
     pub run_id: Option<RunId>,
     /// How long to wait.
     pub timing: Timing,
+    /// How fast to ask, all readers and writers of the connection together. `None`: as fast as AWS answers, which is
+    /// for endpoints that are nobody else's.
+    pub pace: Option<Pace>,
 }
 
 /// Which Regions to connect to.

@@ -8,6 +8,7 @@ mod conversion;
 mod failures;
 mod launching;
 mod once;
+mod pacing;
 mod paging;
 mod recycle_bin;
 mod sandbox;

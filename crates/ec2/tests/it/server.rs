@@ -36,6 +36,8 @@ pub(crate) enum Reply {
     Short(u16, String),
     /// The first part of a body without a length: its end is where the connection closes.
     Unmeasured(u16, String),
+    /// The first part of a body whose announced length is greater; then nothing happens any more.
+    Stall(u16, String),
     /// The connection closes without a byte.
     Drop,
     /// Nothing happens any more.
@@ -80,7 +82,7 @@ impl Reply {
         let (status, body, length) = match self {
             Self::Whole(status, body) => (status, body, Some(body.len())),
             Self::Dated(_, body) => (&200, body, Some(body.len())),
-            Self::Short(status, body) => (status, body, Some(body.len() + 100)),
+            Self::Short(status, body) | Self::Stall(status, body) => (status, body, Some(body.len() + 100)),
             Self::Unmeasured(status, body) => (status, body, None),
             Self::Drop | Self::Hang => return None,
         };
@@ -205,6 +207,9 @@ async fn serve(mut stream: TcpStream, answer: Arc<Mutex<Answer>>, seen: Arc<Mute
             }
             return;
         };
+        if matches!(reply, Reply::Stall(..)) && stream.write_all(&bytes).await.is_ok() {
+            std::future::pending::<()>().await;
+        }
         if stream.write_all(&bytes).await.is_err() || !matches!(reply, Reply::Whole(..) | Reply::Dated(..)) {
             return;
         }

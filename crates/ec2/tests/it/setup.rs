@@ -19,7 +19,6 @@ const PATIENT: Timing = Timing {
     connect: Duration::from_secs(10),
     read: Duration::from_secs(20),
     attempt: Duration::from_secs(20),
-    operation: Duration::from_mins(1),
     first_pause: Duration::from_millis(1),
     report_pause: Duration::from_millis(1),
 };
