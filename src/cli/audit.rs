@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::str::FromStr;
 
-use amiwarden_core::{Duration, ImageId, RunId, Timestamp};
+use amiwarden_core::{AccountId, Duration, ImageId, Region, RunId, Timestamp};
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
@@ -30,6 +30,8 @@ pub(super) async fn verify(global: &Global, args: &AuditVerifyArgs) -> Result<Ou
 }
 
 fn words(verification: &Verification, args: &AuditVerifyArgs) -> String {
+    use std::fmt::Write;
+    // Writing to a String cannot fail.
     let entries = grouped(verification.entries);
     let span = match (&verification.first_at, &verification.newest) {
         (Some(first), Some(newest)) => format!(", from {first} to {}", newest.at),
@@ -41,17 +43,17 @@ fn words(verification: &Verification, args: &AuditVerifyArgs) -> String {
         format!("The ledger is NOT intact: {entries} entries{span}.\n")
     };
     if let Some(newest) = &verification.newest {
-        text += &format!("  newest entry  {}:{}\n", newest.sequence, newest.hash);
+        let _ = writeln!(text, "  newest entry  {}:{}", newest.sequence, newest.hash);
     }
     if let Some(kept) = verification.head_at {
         let place = if kept == 0 { "before the first entry".to_owned() } else { format!("at entry {kept}") };
-        text += &format!("  kept head     {place}, and the ledger goes through it\n");
+        let _ = writeln!(text, "  kept head     {place}, and the ledger goes through it");
     }
     if args.head.is_some() && verification.is_intact() {
         text += "  given head    the ledger goes through it\n";
     }
     for finding in &verification.findings {
-        text += &format!("\n  - {finding}\n    {}\n", advice(finding));
+        let _ = write!(text, "\n  - {finding}\n    {}\n", advice(finding));
     }
     text
 }
@@ -198,8 +200,8 @@ fn write_csv(out: &mut impl Write, page: &[LedgerEntry], with_titles: bool) -> i
             entry.at.to_string(),
             entry.kind.clone(),
             text(entry.run.as_ref().map(RunId::as_str)),
-            text(entry.account.as_ref().map(|account| account.as_str())),
-            text(entry.region.as_ref().map(|region| region.as_str())),
+            text(entry.account.as_ref().map(AccountId::as_str)),
+            text(entry.region.as_ref().map(Region::as_str)),
             text(entry.image.as_ref().map(ImageId::as_str)),
             text(entry.action),
             text(entry.outcome.as_deref()),

@@ -35,7 +35,7 @@ pub fn cannot_start(error: &std::io::Error) -> ExitCode {
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
     crate::telemetry::start(cli.global.verbose);
-    match dispatch(cli).await {
+    match Box::pin(dispatch(cli)).await {
         Ok(outcome) => outcome.into(),
         Err(failure) => {
             terminal::complain(&failure);

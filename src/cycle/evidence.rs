@@ -42,7 +42,7 @@ impl Planner<'_> {
             if assembled.wanted.is_empty() {
                 return assembled;
             }
-            let wanted = with_neighbours(assembled.wanted, surveys);
+            let wanted = with_neighbours(&assembled.wanted, surveys);
             let reading = surveys.iter_mut().filter_map(|survey| {
                 let inventory = &mut survey.inventory;
                 let reader = readers.iter().find(|reader| *reader.scope() == inventory.scope)?;
@@ -148,7 +148,7 @@ fn introduce_neighbours(surveys: &mut [Survey]) {
 }
 
 /// Who wants to know what its neighbours use wants their usage to be read.
-fn with_neighbours(wanted: BTreeMap<Scope, Wanted>, surveys: &[Survey]) -> BTreeMap<Scope, Wanted> {
+fn with_neighbours(wanted: &BTreeMap<Scope, Wanted>, surveys: &[Survey]) -> BTreeMap<Scope, Wanted> {
     let mut all = wanted.clone();
     let asking = wanted.iter().filter(|(_, wanted)| wanted.usage.contains(&Source::OtherAccounts));
     for (scope, _) in asking {

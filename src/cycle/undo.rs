@@ -220,11 +220,13 @@ fn because(done: &[DoneIntent], undo: &Undo) -> Because {
     let kinds: Vec<&str> = done.iter().map(|done| done.step.change.kind().as_str()).collect();
     let oldest = done.first();
     let since = oldest.map(|done| format!(" of {}", done.at)).unwrap_or_default();
-    let notes: String = undo.notes.iter().map(|note| format!("; {note}")).collect();
     Because {
         policy: PolicyName::new(UNDO),
         rule: oldest.map_or_else(|| RuleRef { name: UNDO.to_owned(), line: 1 }, rule),
-        reason: format!("takes back {}{since}{notes}", kinds.join(", ")),
+        reason: std::iter::once(format!("takes back {}{since}", kinds.join(", ")))
+            .chain(undo.notes.iter().cloned())
+            .collect::<Vec<_>>()
+            .join("; "),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Composes the document that a report for people is made from: which sections it has, in which order, and
 //! what frames them. The sections themselves are made in [`sections`](super::sections).
 
-use amiwarden_core::{CycleReport, Duration, ImageId, Mode, Rehearsal, StepOutcome};
+use amiwarden_core::{CycleReport, Duration, Guard, ImageId, Mode, Rehearsal, StepOutcome};
 
 use super::document::Document;
 use super::headline::headline;
@@ -103,13 +103,14 @@ fn next(report: &CycleReport, command: &str) -> Vec<(String, String)> {
     let mut next = Vec::new();
     let mut suggest =
         |rest: String, purpose: &str| next.push((format!("{command} {rest}"), purpose.to_owned()));
-    if !report.tripped.is_empty() {
+    if report.tripped.iter().any(|tripped| matches!(tripped.guard, Guard::Surge | Guard::Collapse)) {
         suggest(format!("accept {plan}"), "let through what the guard holds, once you have looked at it");
     }
     if report.mode == Mode::Observe && !report.steps.is_empty() {
         suggest(format!("apply {plan} --enforce"), "carry out exactly these changes");
     }
     if report.steps.iter().any(|(_, step)| matches!(step.outcome, StepOutcome::Done)) {
+        suggest(format!("undo {plan}"), "take it back, as far as that is possible");
         suggest("history".to_owned(), "see everything that was ever decided and done");
     }
     if let Some(image) = example(report) {

@@ -53,7 +53,9 @@ fn an_intact_ledger_is_said_to_be_with_its_newest_entry() {
 fn the_head_of_each_run_is_in_the_log() {
     let account = Account::start(FLEET);
     let place = account.place();
-    place.write("amiwarden.toml", CONFIG);
+    place
+        .write("amiwarden.toml", CONFIG)
+        .write("policies/only.rhai", "rule \"all\" when true { keep(\"x\") }\n");
     let finished = place.run(&["plan", "-v"]).code(0);
     assert!(finished.err.contains("the ledger's head is "), "{}", finished.err);
 }

@@ -17,10 +17,10 @@ keep_newest = 0
 "#;
 
 /// An account whose buckets are those of EC2, at another scale, and which amiwarden knows.
-const BUCKETS: &str = r#"{
+const BUCKETS: &str = r"{
     DisableImage = { burst = 20, refill = 30 }, CreateTags = { burst = 20, refill = 60 },
     DescribeImages = { burst = 40, refill = 120 }, DescribeImageAttribute = { burst = 40, refill = 120 }
-}"#;
+}";
 
 fn sizes() -> BucketSizes {
     let bucket = |burst, refill_per_second| Bucket { burst, refill_per_second };

@@ -67,7 +67,7 @@ fn everything(account: &Account) -> BTreeMap<String, Option<WholeImage>> {
 }
 
 /// One thing or several to each image, by the last digit of its id.
-const VARIED: &str = r##"
+const VARIED: &str = r#"
 rule "unshare" when image.id.ends_with("0") || image.id.ends_with("1") {
     [strip_public("x"), strip_shares("x")]
 }
@@ -87,7 +87,7 @@ rule "deregister" when image.id.ends_with("c") || image.id.ends_with("d") { dere
 rule "all of it" when image.id.ends_with("e") || image.id.ends_with("f") {
     deregister(#{ snapshots: "delete" }, "x")
 }
-"##;
+"#;
 
 #[test]
 fn p3_apply_then_undo_gives_back_a_thousand_identical_images() {
@@ -166,7 +166,7 @@ fn an_image_is_given_back_with_everyone_who_could_launch_it() {
 #[test]
 fn one_step_of_a_plan_is_undone_and_the_others_stay() {
     let (account, place) = scene(
-        &rule(r##"[tag(#{ Env: "prod" }, "t"), set_description("new", "d")]"##),
+        &rule(r#"[tag(#{ Env: "prod" }, "t"), set_description("new", "d")]"#),
         r#"[{"name": "web-1", "created": "-100d", "description": "old", "tags": {"Env": "dev"}}]"#,
     );
     let report = enforce(&place);
@@ -186,7 +186,7 @@ fn one_step_of_a_plan_is_undone_and_the_others_stay() {
 #[test]
 fn what_somebody_has_changed_since_is_left_alone_and_said() {
     let (account, place) = scene(
-        &rule(r##"[tag(#{ Env: "prod", Team: "a" }, "t")]"##),
+        &rule(r#"[tag(#{ Env: "prod", Team: "a" }, "t")]"#),
         r#"[{"name": "web-1", "created": "-100d", "tags": {"Env": "dev"}}]"#,
     );
     let report = enforce(&place);
@@ -237,7 +237,7 @@ fn a_deregistered_image_outside_the_recycle_bin_is_gone_and_said_to_be() {
 fn p1_a_lost_reply_to_a_restore_is_settled_by_reading() {
     use amiwarden_sandbox::{Fault, FaultKind};
     let (account, place) = scene(
-        &rule(r##"deregister(#{ snapshots: "delete" }, "old")"##),
+        &rule(r#"deregister(#{ snapshots: "delete" }, "old")"#),
         r#"[{"name": "web-1", "created": "-100d", "tags": {"Env": "dev"}}]"#,
     );
     let before = everything(&account);

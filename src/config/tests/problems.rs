@@ -130,11 +130,9 @@ file = "retire-stale.rhai"
 
 #[test]
 fn keys_of_features_that_do_not_exist_are_unknown() {
-    for (section, key) in [("http", "listen = \"127.0.0.1:9464\"")] {
-        let messages = messages(&format!("[{section}]\n{key}\n"));
-        assert_eq!(messages.len(), 1, "{messages:?}");
-        assert!(messages[0].contains("unknown key"), "{messages:?}");
-    }
+    let messages = messages("[http]\nlisten = \"127.0.0.1:9464\"\n");
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert!(messages[0].contains("unknown key"), "{messages:?}");
 }
 
 #[test]

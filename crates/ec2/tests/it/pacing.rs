@@ -13,9 +13,9 @@ use crate::server::{Reply, Server};
 use crate::setup::{image_id, options, scope};
 
 /// All of a bucket of this size, for every operation.
-fn pace(burst: f64, refill_per_second: f64) -> Option<Pace> {
+fn pace(burst: f64, refill_per_second: f64) -> Pace {
     let otherwise = Some(BucketSize { burst, refill_per_second });
-    Some(Pace { share: Share::WHOLE, otherwise, ..Pace::default() })
+    Pace { share: Share::WHOLE, otherwise, ..Pace::default() }
 }
 
 async fn connection(server: &Server, pace: Option<Pace>) -> Connection {
@@ -53,17 +53,17 @@ async fn read_all(sandbox: &Sandbox, ids: Vec<ImageId>, pace: Option<Pace>) -> (
     (permissions.values().filter(|answer| answer.is_err()).count(), throttled)
 }
 
-fn share_of(burst: f64, refill_per_second: f64) -> Option<Pace> {
+fn share_of(burst: f64, refill_per_second: f64) -> Pace {
     let size = BucketSize { burst, refill_per_second };
     let sizes = BTreeMap::from([("DescribeImageAttribute".to_owned(), size)]);
-    Some(Pace { sizes, ..Pace::default() })
+    Pace { sizes, ..Pace::default() }
 }
 
 #[tokio::test]
 async fn within_the_share_nothing_is_throttled() {
     let (sandbox, ids) = sandbox(120, 20.0, 50.0).await;
     assert!(ids.len() > 100, "{}", ids.len());
-    assert_eq!(read_all(&sandbox, ids, share_of(20.0, 50.0)).await, (0, 0));
+    assert_eq!(read_all(&sandbox, ids, Some(share_of(20.0, 50.0))).await, (0, 0));
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn without_a_pace_the_same_is_throttled() {
 async fn p2_an_account_that_others_drain_is_read_to_the_end_all_the_same() {
     // Others leave a third of what is counted on.
     let (sandbox, ids) = sandbox(150, 5.0, 20.0).await;
-    let (unknown, throttled) = read_all(&sandbox, ids, share_of(100.0, 100.0)).await;
+    let (unknown, throttled) = read_all(&sandbox, ids, Some(share_of(100.0, 100.0))).await;
     assert!(throttled > 0, "nothing was throttled, so nothing was tried");
     assert_eq!(unknown, 0);
 }
@@ -86,7 +86,7 @@ async fn p2_an_account_that_others_drain_is_read_to_the_end_all_the_same() {
 async fn each_attempt_pays_and_a_busy_endpoint_empties_the_bucket() {
     let busy = || Reply::error(503, "RequestLimitExceeded", "busy");
     let server = Server::scripted([busy(), busy(), nothing()]).await;
-    let connection = connection(&server, pace(10.0, 5.0)).await;
+    let connection = connection(&server, Some(pace(10.0, 5.0))).await;
     let reader = connection.reader(&scope(), TemplateVersions::Pinned);
     let started = Instant::now();
     assert_eq!(reader.images().await.gap, None);
@@ -102,7 +102,7 @@ async fn readers_and_writers_of_a_connection_draw_on_the_same_buckets() {
         action => Reply::ok(action, "<return>true</return>"),
     })
     .await;
-    let connection = connection(&server, pace(1.0, 5.0)).await;
+    let connection = connection(&server, Some(pace(1.0, 5.0))).await;
     let (one, other) = (
         connection.reader(&scope(), TemplateVersions::Pinned),
         connection.reader(&scope(), TemplateVersions::Pinned),
@@ -126,7 +126,7 @@ async fn each_operation_and_each_region_has_a_bucket_of_its_own() {
     })
     .await;
     // A second token of any bucket would take a quarter of an hour.
-    let connection = connection(&server, pace(1.0, 0.001)).await;
+    let connection = connection(&server, Some(pace(1.0, 0.001))).await;
     let elsewhere = Scope { region: Region::new("us-east-1"), ..scope() };
     let all = async {
         for scope in [scope(), elsewhere] {
@@ -148,7 +148,8 @@ async fn waiting_for_a_token_is_not_waiting_for_aws() {
     let usual = options(&server.url);
     let timing =
         Timing { read: Duration::from_secs(2), attempt: Duration::from_secs(2), ..usual.timing.clone() };
-    let connection = connect(ConnectOptions { pace: pace(1.0, 1.0 / 8.0), timing, ..usual }).await.unwrap();
+    let connection =
+        connect(ConnectOptions { pace: Some(pace(1.0, 1.0 / 8.0)), timing, ..usual }).await.unwrap();
     let reader = connection.reader(&scope(), TemplateVersions::Pinned);
     assert_eq!(reader.images().await.gap, None);
     assert_eq!(reader.images().await.gap, None);
