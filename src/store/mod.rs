@@ -46,7 +46,10 @@ pub use acceptance::Accepted;
 pub use decision_record::{DecisionEntry, DecisionRecord, Standing};
 pub use error::{OpenStoreError, StoreError};
 pub use image_history::{ImageEvent, ImageEventKind};
-pub use ledger::{LedgerFinding, Verification};
+pub use ledger::{
+    ComparedHead, Head as LedgerHead, HeadOrigin, LedgerEntry, LedgerFilter, LedgerFinding,
+    ParseHeadError as ParseLedgerHeadError, Verification,
+};
 pub use open::StoreOptions;
 pub use recent::DoneStep;
 pub use run::{NewRun, PolicyRecord};
@@ -90,7 +93,7 @@ impl Store {
 
     /// Checks the ledger, what it records, and the head that is kept outside.
     pub async fn verify(&self) -> Result<Verification, StoreError> {
-        self.reader().verify(self.inner.ledger_head.as_deref()).await
+        self.reader().verify(self.inner.ledger_head.as_deref(), None).await
     }
 
     /// Writes the ledger's head and closes the file. Without it nothing is lost, but the head stays where the last
@@ -108,12 +111,13 @@ impl Store {
         self.inner.writer.begin_with("begin immediate").await.during(operation)
     }
 
-    /// Writes the ledger's head to its file.
+    /// Writes the ledger's head to the log and to its file: whoever changes the ledger would have to change both.
     async fn keep_head(&self) -> Result<(), StoreError> {
-        let Some(path) = self.inner.ledger_head.clone() else { return Ok(()) };
         let mut connection = self.inner.writer.acquire().await.during("read the ledger's head")?;
         let head = ledger::newest(&mut connection).await?;
         drop(connection);
+        tracing::info!(sequence = head.sequence, hash = %head.hash, "the ledger's head");
+        let Some(path) = self.inner.ledger_head.clone() else { return Ok(()) };
         let target = path.clone();
         let written = tokio::task::spawn_blocking(move || ledger::write_head(&target, &head)).await;
         written

@@ -11,7 +11,11 @@ mod append;
 mod body;
 mod contents;
 mod encoding;
+mod export;
+mod finding;
 mod head;
+mod packed;
+mod vouched;
 mod verify;
 
 pub(super) use append::{append, hash_at, newest};
@@ -20,5 +24,8 @@ pub(super) use body::{
     RunStartedBody,
 };
 pub(super) use encoding::EntryKind;
-pub(super) use head::{Head, read as read_head, write as write_head};
-pub use verify::{LedgerFinding, Verification};
+pub use export::{LedgerEntry, LedgerFilter};
+pub use finding::{HeadOrigin, LedgerFinding};
+pub use head::{Head, ParseHeadError};
+pub(super) use head::{read as read_head, write as write_head};
+pub use verify::{ComparedHead, Verification};
