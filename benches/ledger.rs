@@ -204,11 +204,11 @@ fn verify(criterion: &mut Criterion) {
         runtime.block_on(fill(directory.path(), shape));
         let reader = runtime.block_on(StoreReader::open(&directory.path().join("amiwarden.db")));
         let reader = reader.expect("a store");
-        let verification = runtime.block_on(reader.verify(None, None)).expect("a ledger");
+        let verification = runtime.block_on(reader.verify(None)).expect("a ledger");
         assert!(verification.is_intact(), "{:?}", verification.findings.first());
         group.throughput(Throughput::Elements(verification.entries as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| runtime.block_on(reader.verify(None, None)).expect("a ledger"));
+            bencher.iter(|| runtime.block_on(reader.verify(None)).expect("a ledger"));
         });
         runtime.block_on(reader.close());
     }

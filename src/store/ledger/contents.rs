@@ -59,10 +59,9 @@ impl Claim {
             EntryKind::Decisions => parse(body).map(Self::Decisions),
             EntryKind::Intent => parse(body).map(|body| Self::Intent(Box::new(body))),
             EntryKind::Outcome | EntryKind::Settlement => parse(body).map(Self::Outcome),
-            EntryKind::RunStarted
-            | EntryKind::RunDied
-            | EntryKind::Acceptance
-            | EntryKind::RunFinished => None,
+            EntryKind::RunStarted | EntryKind::RunDied | EntryKind::Acceptance | EntryKind::RunFinished => {
+                None
+            }
         }
     }
 }
@@ -103,7 +102,12 @@ impl Contents {
     }
 
     /// Compares what one entry vouches for with what is stored.
-    pub(super) fn check(&mut self, row: &Row<'_>, claim: &Claim, vouched: &mut Vouched) -> Option<LedgerFinding> {
+    pub(super) fn check(
+        &mut self,
+        row: &Row<'_>,
+        claim: &Claim,
+        vouched: &mut Vouched,
+    ) -> Option<LedgerFinding> {
         let is_intact = match claim {
             Claim::Plan(body) => self.is_plan_intact(row, body, vouched),
             Claim::Decisions(body) => self.are_decisions_intact(row, body, vouched),

@@ -151,7 +151,8 @@ impl fmt::Display for LedgerFinding {
             Self::Unrecorded { what, rows, ids } if *rows > 0 => {
                 write!(f, "{rows} {what} more than the ledger records")?;
                 let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-                let rest = if ids.len() < usize::try_from(*rows).unwrap_or(usize::MAX) { ", …" } else { "" };
+                let rest =
+                    if ids.len() < usize::try_from(*rows).unwrap_or(usize::MAX) { ", …" } else { "" };
                 if ids.is_empty() { Ok(()) } else { write!(f, ": row {}{rest}", ids.join(", ")) }
             }
             Self::Unrecorded { what, rows, .. } => {

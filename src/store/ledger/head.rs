@@ -49,7 +49,9 @@ impl fmt::Display for Head {
 
 /// The text is not the head of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no head of a ledger: write SEQUENCE:HASH, such as 42: and 64 lower-case hexadecimal digits")]
+#[error(
+    "`{0}` is no head of a ledger: write SEQUENCE:HASH, such as 42: and 64 lower-case hexadecimal digits"
+)]
 pub struct ParseHeadError(String);
 
 impl FromStr for Head {

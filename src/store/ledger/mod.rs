@@ -15,8 +15,8 @@ mod export;
 mod finding;
 mod head;
 mod packed;
-mod vouched;
 mod verify;
+mod vouched;
 
 pub(super) use append::{append, hash_at, newest};
 pub(super) use body::{

@@ -55,9 +55,14 @@ impl Verification {
 }
 
 impl StoreReader {
-    /// Checks the ledger, what it records, the head that is kept in the file `head`, and one that was kept elsewhere.
-    /// Without a head, a ledger that was cut off at its end is not told from a shorter one.
-    pub async fn verify(
+    /// Checks the ledger, what it records, and the head that is kept in the file `head`. Without a head, a ledger that
+    /// was cut off at its end is not told from a shorter one.
+    pub async fn verify(&self, head: Option<&Path>) -> Result<Verification, StoreError> {
+        self.verify_against(head, None).await
+    }
+
+    /// As [`verify`](Self::verify), and compares a head that was kept elsewhere too.
+    pub async fn verify_against(
         &self,
         head: Option<&Path>,
         given: Option<&Head>,
@@ -228,11 +233,7 @@ async fn read_page(connection: &mut SqliteConnection, from: i64) -> Result<Vec<u
             where sequence >= ?1 order by sequence limit ?2
          )"
     );
-    let packed: Option<Vec<u8>> = sqlx::query_scalar(sql)
-        .bind(from)
-        .bind(PAGE_MAX)
-        .fetch_one(connection)
-        .await
-        .during(VERIFY)?;
+    let packed: Option<Vec<u8>> =
+        sqlx::query_scalar(sql).bind(from).bind(PAGE_MAX).fetch_one(connection).await.during(VERIFY)?;
     Ok(packed.unwrap_or_else(Vec::new))
 }
