@@ -2,13 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use amiwarden_core::{Duration, Timestamp};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::audit::Moment;
 use crate::report::Format;
-use crate::store::KnownHead;
+use crate::store::LedgerHead;
 
 /// Policy-driven hygiene for Amazon Machine Images.
 ///
@@ -95,7 +100,7 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 20, value_name = "N")]
         limit: u32,
     },
-    /// Verify or export the audit ledger
+    /// Check that nothing recorded was changed since, or export the record
     #[command(subcommand)]
     Audit(AuditCommand),
     /// List or check policies
@@ -177,35 +182,85 @@ pub(crate) struct EnforceArgs {
 /// `audit`
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Check the whole chain, what it vouches for, and the head that is kept outside; exit code 1 if anything is wrong
-    Verify(AuditVerifyArgs),
-    /// Print the ledger's entries, oldest first, as JSON lines or CSV (`--format jsonl|csv`)
-    Export(AuditExportArgs),
-}
-
-/// `audit verify`
-#[derive(Debug, Args)]
-pub(crate) struct AuditVerifyArgs {
-    /// Compare with a head that was kept elsewhere, too
-    #[arg(long, value_name = "SEQUENCE:HASH", value_parser = super::audit::parse_head)]
-    pub(crate) head: Option<KnownHead>,
+    /// Check the whole ledger, what it records, and the head kept beside the store; exit with 1 when anything is wrong
+    Verify {
+        /// Compare with a head that was kept elsewhere too, such as the one that a log holds
+        #[arg(long, value_name = "SEQUENCE:HASH")]
+        head: Option<LedgerHead>,
+    },
+    /// Write the ledger's entries to standard output, the oldest first
+    Export(ExportArgs),
 }
 
 /// `audit export`
 #[derive(Debug, Args)]
-pub(crate) struct AuditExportArgs {
-    /// Only from then on: an instant, a day, or how long ago (`30d`)
-    #[arg(long, value_name = "WHEN")]
+pub(crate) struct ExportArgs {
+    /// One JSON document a line, or CSV [default: jsonl]
+    // The id of the global flag: this one takes its place, and what is said before the command holds too.
+    #[arg(
+        id = "format",
+        long,
+        value_name = "FORMAT",
+        value_parser = PossibleValuesParser::new(["jsonl", "csv"]).map(export_format)
+    )]
+    pub(crate) format: Option<FormatArg>,
+    /// Only what was written then or later: an instant (RFC 3339), a date (UTC), or how long ago, such as 30d
+    #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<Moment>,
-    /// Only before then
-    #[arg(long, value_name = "WHEN")]
+    /// Only what was written before then
+    #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<Moment>,
-    /// Only changes to this image
+    /// Only intents, outcomes and acceptances that concern this image
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
-    /// Only this run
+    /// Only what this run wrote
     #[arg(long, value_name = "RUN")]
     pub(crate) run: Option<String>,
+}
+
+/// Lines of JSON are the form in which an export is JSON.
+#[expect(clippy::needless_pass_by_value, reason = "what clap hands over")]
+fn export_format(name: String) -> FormatArg {
+    if name == "csv" { FormatArg::Csv } else { FormatArg::Json }
+}
+
+/// A point in time as a person writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// This one.
+    At(Timestamp),
+    /// So long before now.
+    Ago(Duration),
+}
+
+impl Moment {
+    /// The instant, `None` where it is earlier than any that can be represented.
+    pub(crate) fn instant(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Ago(duration) => duration.before(now),
+        }
+    }
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(at) = text.parse() {
+            return Ok(Self::At(at));
+        }
+        if let Ok(date) = text.parse::<Date>()
+            && text.len() == "2026-01-31".len()
+            && let Ok(midnight) = date.to_zoned(TimeZone::UTC)
+        {
+            return Ok(Self::At(midnight.timestamp()));
+        }
+        text.parse().map(Self::Ago).map_err(|_| {
+            "write an instant such as 2026-01-31T12:00:00Z, a date such as 2026-01-31, or how long ago, such as 30d"
+                .to_owned()
+        })
+    }
 }
 
 /// `policy`

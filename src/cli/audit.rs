@@ -1,257 +1,256 @@
-//! `audit verify` and `audit export`.
+//! `audit`: whether what is recorded is what was recorded, and the record itself.
 
-use std::io::{self, BufWriter, Write};
-use std::str::FromStr;
+use std::fmt::Write;
+use std::ops::ControlFlow;
 
-use amiwarden_core::{AccountId, Duration, ImageId, Region, RunId, Timestamp};
+use amiwarden_core::{ImageId, RunId, Timestamp};
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
-use super::args::{AuditExportArgs, AuditVerifyArgs, FormatArg, Global};
+use super::args::{ExportArgs, FormatArg, Global, Moment};
 use super::failure::{Failure, Outcome};
 use super::{prepare, terminal};
-use crate::report::grouped;
-use crate::store::{KnownHead, LedgerEntry, LedgerFilter, LedgerFinding, StoreReader, Verification};
+use crate::report::{List, ListColumn, grouped, plain};
+use crate::store::{
+    ComparedHead, HeadOrigin, LedgerEntry, LedgerFilter, LedgerFinding, LedgerHead, Verification,
+};
 
-pub(super) async fn verify(global: &Global, args: &AuditVerifyArgs) -> Result<Outcome, Failure> {
+/// How many findings are shown to a person. All of them are in the other forms.
+const SHOWN_MAX: usize = 25;
+
+pub(super) async fn verify(global: &Global, given: Option<&LedgerHead>) -> Result<Outcome, Failure> {
     let config = prepare::load_config(global, None)?;
     let reader = prepare::open_reader(&config).await?;
-    let head = &config.store.ledger_head;
-    let verification = reader.verify(Some(head), args.head.as_ref()).await?;
+    let verification = reader.verify_against(Some(&config.store.ledger_head), given).await?;
     reader.close().await;
     let text = match global.format {
-        FormatArg::Json | FormatArg::Jsonl => {
-            serde_json::to_string_pretty(&verification_json(&verification))? + "\n"
+        FormatArg::Json => {
+            let mut text = serde_json::to_vec_pretty(&verification_json(&verification))?;
+            text.push(b'\n');
+            text
         }
-        FormatArg::Table | FormatArg::Csv | FormatArg::Markdown => words(&verification, args),
+        FormatArg::Table => {
+            let store = config.store.path.display().to_string();
+            verification_text(&verification, &plain(&store)).into_bytes()
+        }
+        FormatArg::Csv | FormatArg::Markdown => {
+            let mut out = Vec::new();
+            let list = findings_list(&verification);
+            if global.format == FormatArg::Csv {
+                list.write_csv(&mut out)?;
+            } else if verification.is_intact() {
+                out.extend_from_slice(headline(&verification).as_bytes());
+                out.push(b'\n');
+            } else {
+                list.write_markdown(&mut out)?;
+            }
+            out
+        }
     };
-    terminal::print(text.as_bytes())?;
-    Ok(if verification.is_intact() { Outcome::Fine } else { Outcome::StepsFailed })
+    terminal::print(&text)?;
+    Ok(if verification.is_intact() { Outcome::Fine } else { Outcome::NotIntact })
 }
 
-fn words(verification: &Verification, args: &AuditVerifyArgs) -> String {
-    use std::fmt::Write;
-    // Writing to a String cannot fail.
-    let entries = grouped(verification.entries);
-    let span = match (&verification.first_at, &verification.newest) {
-        (Some(first), Some(newest)) => format!(", from {first} to {}", newest.at),
-        _ => String::new(),
+fn headline(verification: &Verification) -> String {
+    match verification.findings.len() {
+        0 => "The ledger is intact: nothing that it records has been changed.".to_owned(),
+        1 => "The ledger is NOT intact: 1 finding.".to_owned(),
+        findings => format!("The ledger is NOT intact: {} findings.", grouped(findings)),
+    }
+}
+
+fn verification_text(verification: &Verification, store: &str) -> String {
+    let mut text = format!("{}\n\n", headline(verification));
+    let mut line = |title: &str, words: &str| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {title:<9} {words}");
     };
-    let mut text = if verification.is_intact() {
-        format!("The ledger is intact: {entries} entries{span}.\n")
-    } else {
-        format!("The ledger is NOT intact: {entries} entries{span}.\n")
-    };
-    if let Some(newest) = &verification.newest {
-        let _ = writeln!(text, "  newest entry  {}:{}", newest.sequence, newest.hash);
+    line("store", store);
+    line("entries", &grouped(verification.entries));
+    if let (Some(from), Some(to)) = (verification.from, verification.to) {
+        line("written", &format!("{from} to {to}"));
     }
-    if let Some(kept) = verification.head_at {
-        let place = if kept == 0 { "before the first entry".to_owned() } else { format!("at entry {kept}") };
-        let _ = writeln!(text, "  kept head     {place}, and the ledger goes through it");
+    line("newest", &verification.newest.to_string());
+    for compared in &verification.heads {
+        let title = match compared.origin {
+            HeadOrigin::File => "head file",
+            HeadOrigin::Given => "--head",
+        };
+        line(title, &head_words(compared, &verification.newest));
     }
-    if args.head.is_some() && verification.is_intact() {
-        text += "  given head    the ledger goes through it\n";
+    if verification.findings.is_empty() {
+        return text;
     }
-    for finding in &verification.findings {
-        let _ = write!(text, "\n  - {finding}\n    {}\n", advice(finding));
+    text.push('\n');
+    for finding in verification.findings.iter().take(SHOWN_MAX) {
+        let _ = writeln!(text, "  {}\n      {}", plain(&finding.to_string()), finding.meaning());
     }
+    if let Some(more) = verification.findings.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
+        let _ = writeln!(text, "  and {} more; --format json shows all of them", grouped(more));
+    }
+    text.push_str("\nKeep the store and its head file as they are, and compare them with a backup.\n");
     text
 }
 
-/// What a finding means, and what to do about it.
-fn advice(finding: &LedgerFinding) -> &'static str {
-    match finding {
-        LedgerFinding::Missing { .. } | LedgerFinding::CutOff { .. } => {
-            "Somebody removed entries, or an older copy of the database was put back. Compare with a backup."
+fn head_words(compared: &ComparedHead, newest: &LedgerHead) -> String {
+    let behind = newest.sequence().saturating_sub(compared.head.sequence());
+    match (compared.agrees, behind) {
+        (false, _) => format!("does NOT agree: it names {}", compared.head),
+        (true, 0) => "agrees: it names the newest entry".to_owned(),
+        (true, _) => {
+            format!("agrees: it names entry {}, and {behind} were added since", compared.head.sequence())
         }
-        LedgerFinding::Altered { .. } => {
-            "Somebody changed the entry around amiwarden. What it says cannot be relied on; compare with a backup."
-        }
-        LedgerFinding::Contents { .. } | LedgerFinding::Unrecorded { .. } => {
-            "The ledger is whole there, but a row that it vouches for is not. Compare the row with a backup."
-        }
-        LedgerFinding::HeadDiffers { .. } => {
-            "The head belongs to another ledger, or the ledger was written anew. Find out which of the two is old."
-        }
-        LedgerFinding::HeadMissing(_) | LedgerFinding::HeadUnreadable { .. } => {
-            "Without its head a ledger that was cut off cannot be told from a shorter one. Put the file back."
-        }
+    }
+}
+
+fn findings_list(verification: &Verification) -> List {
+    let column = |title, is_prose| ListColumn { title, is_prose };
+    let row = |finding: &LedgerFinding| {
+        vec![
+            finding.as_str().to_owned(),
+            finding.sequence().map_or_else(String::new, |sequence| sequence.to_string()),
+            finding.to_string(),
+            finding.meaning().to_owned(),
+        ]
+    };
+    List {
+        columns: vec![
+            column("finding", false),
+            column("sequence", false),
+            column("what", true),
+            column("meaning", true),
+        ],
+        rows: verification.findings.iter().map(row).collect(),
     }
 }
 
 fn verification_json(verification: &Verification) -> Value {
+    let findings: Vec<Value> = verification
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "finding": finding.as_str(), "sequence": finding.sequence(), "what": finding.to_string(),
+                "meaning": finding.meaning(),
+            })
+        })
+        .collect();
+    let heads: Vec<Value> = verification
+        .heads
+        .iter()
+        .map(|compared| {
+            let origin = match compared.origin {
+                HeadOrigin::File => "file",
+                HeadOrigin::Given => "given",
+            };
+            json!({
+                "origin": origin, "sequence": compared.head.sequence(), "hash": compared.head.hash(),
+                "agrees": compared.agrees,
+            })
+        })
+        .collect();
     json!({
-        "schema": 1,
-        "intact": verification.is_intact(),
-        "entries": verification.entries,
-        "first_at": verification.first_at,
-        "newest": verification.newest.as_ref().map(|newest| {
-            json!({ "sequence": newest.sequence, "hash": newest.hash, "at": newest.at })
-        }),
-        "findings": verification.findings.iter().map(|finding| {
-            json!({ "what": finding.to_string(), "advice": advice(finding) })
-        }).collect::<Vec<_>>(),
+        "schema": 1, "intact": verification.is_intact(), "entries": verification.entries,
+        "from": verification.from, "to": verification.to, "sequence": verification.newest.sequence(),
+        "hash": verification.newest.hash(), "heads": heads, "findings": findings,
     })
 }
 
-pub(super) async fn export(global: &Global, args: &AuditExportArgs) -> Result<Outcome, Failure> {
-    let config = prepare::load_config(global, None)?;
-    let is_csv = match global.format {
-        FormatArg::Table | FormatArg::Json | FormatArg::Jsonl => false,
+/// The columns of an export. They are added to at the end, never renamed.
+const COLUMNS: [&str; 12] = [
+    "sequence",
+    "at",
+    "kind",
+    "run_id",
+    "account",
+    "region",
+    "image_id",
+    "action",
+    "outcome",
+    "request_id",
+    "body",
+    "hash",
+];
+
+pub(super) async fn export(global: &Global, args: &ExportArgs) -> Result<Outcome, Failure> {
+    // What was said before the command stands where the command says nothing.
+    let is_csv = match args.format.unwrap_or(global.format) {
         FormatArg::Csv => true,
+        FormatArg::Json | FormatArg::Table => false,
         FormatArg::Markdown => {
-            return Err(Failure::Usage(anyhow!(
-                "the ledger is exported as `--format jsonl` or `--format csv`"
-            )));
+            return Err(Failure::Usage(anyhow!("an export is `--format jsonl` or `--format csv`")));
         }
     };
-    let now = Timestamp::now();
-    let moment = |at: &Option<Moment>| at.as_ref().map(|moment| moment.before(now)).transpose();
-    let filter = LedgerFilter {
-        since: moment(&args.since)?,
-        until: moment(&args.until)?,
-        image: args.image.as_ref().map(ImageId::new),
-        run: args.run.as_ref().map(|run| RunId::new(run.clone())),
-    };
+    let filter = filter(args, Timestamp::now())?;
+    let config = prepare::load_config(global, None)?;
     let reader = prepare::open_reader(&config).await?;
-    let written = write_all(&reader, &filter, is_csv).await;
-    reader.close().await;
-    match written {
-        // A reader who has seen enough, such as `head`, is no error.
-        Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Fine),
-        Err(ExportError::Write(error)) => Err(error.into()),
-        Err(ExportError::Store(failure)) => Err(failure),
-        Ok(()) => Ok(Outcome::Fine),
+    let mut part = Vec::new();
+    if is_csv {
+        List::write_csv_rows(&[COLUMNS.map(str::to_owned).to_vec()], &mut part)?;
     }
-}
-
-enum ExportError {
-    Store(Failure),
-    Write(io::Error),
-}
-
-impl From<io::Error> for ExportError {
-    fn from(error: io::Error) -> Self {
-        Self::Write(error)
-    }
-}
-
-/// Page by page, so that a ledger of any length needs the same memory.
-async fn write_all(reader: &StoreReader, filter: &LedgerFilter, is_csv: bool) -> Result<(), ExportError> {
-    let mut after = 0;
-    let mut is_first = true;
+    let mut after = i64::MIN;
     loop {
-        let page =
-            reader.ledger_page(filter, after).await.map_err(|error| ExportError::Store(error.into()))?;
-        let mut out = BufWriter::new(io::stdout().lock());
+        let entries = reader.ledger_entries(&filter, after).await?;
+        let Some(last) = entries.last() else { break };
+        after = last.head.sequence();
         if is_csv {
-            write_csv(&mut out, &page, is_first)?;
+            let rows: Vec<Vec<String>> = entries.iter().map(entry_row).collect();
+            List::write_csv_rows(&rows, &mut part)?;
         } else {
-            for entry in &page {
-                writeln!(out, "{}", entry_json(entry))?;
+            for entry in &entries {
+                serde_json::to_writer(&mut part, &entry_json(entry))?;
+                part.push(b'\n');
             }
         }
-        out.flush()?;
-        is_first = false;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last.sequence;
+        if terminal::print_part(&part)? == ControlFlow::Break(()) {
+            break;
+        }
+        part.clear();
     }
+    reader.close().await;
+    // A header alone, where no entry is wanted.
+    terminal::print(&part)?;
+    Ok(Outcome::Fine)
 }
 
-fn entry_json(entry: &LedgerEntry) -> Value {
-    json!({
-        "sequence": entry.sequence,
-        "at": entry.at,
-        "kind": entry.kind,
-        "run_id": entry.run,
-        "account": entry.account,
-        "region": entry.region,
-        "image_id": entry.image,
-        "action": entry.action,
-        "outcome": entry.outcome,
-        "request_id": entry.request_id,
-        "body": entry.body,
-        "hash": entry.hash,
+fn filter(args: &ExportArgs, now: Timestamp) -> Result<LedgerFilter, Failure> {
+    let instant = |moment: Option<Moment>| {
+        let too_early = || Failure::Usage(anyhow!("no instant is so long ago"));
+        moment.map(|moment| moment.instant(now).ok_or_else(too_early)).transpose()
+    };
+    Ok(LedgerFilter {
+        since: instant(args.since)?,
+        until: instant(args.until)?,
+        image: args.image.as_deref().map(ImageId::new),
+        run: args.run.as_deref().map(RunId::new),
     })
 }
 
-fn write_csv(out: &mut impl Write, page: &[LedgerEntry], with_titles: bool) -> io::Result<()> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-    if with_titles {
-        writer.write_record([
-            "sequence",
-            "at",
-            "kind",
-            "run_id",
-            "account",
-            "region",
-            "image_id",
-            "action",
-            "outcome",
-            "request_id",
-            "body",
-            "hash",
-        ])?;
-    }
-    for entry in page {
-        let text = |it: Option<&str>| it.unwrap_or_default().to_owned();
-        writer.write_record([
-            entry.sequence.to_string(),
-            entry.at.to_string(),
-            entry.kind.clone(),
-            text(entry.run.as_ref().map(RunId::as_str)),
-            text(entry.account.as_ref().map(AccountId::as_str)),
-            text(entry.region.as_ref().map(Region::as_str)),
-            text(entry.image.as_ref().map(ImageId::as_str)),
-            text(entry.action),
-            text(entry.outcome.as_deref()),
-            text(entry.request_id.as_deref()),
-            entry.body.to_string(),
-            entry.hash.clone(),
-        ])?;
-    }
-    writer.flush()
+fn entry_row(entry: &LedgerEntry) -> Vec<String> {
+    let text = |text: Option<String>| text.unwrap_or_default();
+    vec![
+        entry.head.sequence().to_string(),
+        entry.at.to_string(),
+        entry.kind.clone(),
+        text(entry.run_id.as_ref().map(ToString::to_string)),
+        text(entry.scope.as_ref().map(|scope| scope.account.to_string())),
+        text(entry.scope.as_ref().map(|scope| scope.region.to_string())),
+        text(entry.image.as_ref().map(ToString::to_string)),
+        text(entry.action.map(|action| action.as_str().to_owned())),
+        text(entry.outcome.clone()),
+        text(entry.request_id.clone()),
+        entry.body.clone(),
+        entry.head.hash(),
+    ]
 }
 
-/// A moment as people name it: an instant, a day (its beginning in UTC), or so long ago.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
-    /// This one.
-    At(Timestamp),
-    /// So long before now.
-    Ago(Duration),
-}
-
-impl Moment {
-    fn before(&self, now: Timestamp) -> Result<Timestamp, Failure> {
-        match self {
-            Self::At(at) => Ok(*at),
-            Self::Ago(ago) => Timestamp::from_second(now.as_second() - ago.as_seconds())
-                .map_err(|_| Failure::Usage(anyhow!("{ago} ago is before time began"))),
-        }
-    }
-}
-
-impl FromStr for Moment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Ok(at) = text.parse::<Timestamp>() {
-            return Ok(Self::At(at));
-        }
-        if let Ok(day) = text.parse::<jiff::civil::Date>()
-            && let Ok(begins) = day.to_zoned(jiff::tz::TimeZone::UTC)
-        {
-            return Ok(Self::At(begins.timestamp()));
-        }
-        text.parse().map(Self::Ago).map_err(|_| {
-            "write an instant (2026-11-21T12:00:00Z), a day (2026-11-21), or how long ago (30d)".to_owned()
-        })
-    }
-}
-
-/// A head as `SEQUENCE:HASH`, the form in which `audit verify` and the log print it.
-pub(super) fn parse_head(text: &str) -> Result<KnownHead, String> {
-    KnownHead::parse(text)
-        .ok_or_else(|| "write SEQUENCE:HASH, as `audit verify` and the log print it".to_owned())
+/// The body stays the text that was hashed: only that text gives the hash again.
+fn entry_json(entry: &LedgerEntry) -> Value {
+    json!({
+        "sequence": entry.head.sequence(), "at": entry.at, "kind": entry.kind, "run_id": entry.run_id,
+        "account": entry.scope.as_ref().map(|scope| &scope.account),
+        "region": entry.scope.as_ref().map(|scope| &scope.region),
+        "image_id": entry.image, "action": entry.action, "outcome": entry.outcome,
+        "request_id": entry.request_id, "body": entry.body, "hash": entry.head.hash(),
+    })
 }

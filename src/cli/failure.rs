@@ -13,13 +13,15 @@ pub(super) enum Outcome {
     ChangesDue,
     /// A guard tripped: a person has to look.
     GuardTripped,
+    /// What is recorded was changed by something else.
+    NotIntact,
 }
 
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Fine => Self::SUCCESS,
-            Outcome::StepsFailed => Self::from(1),
+            Outcome::StepsFailed | Outcome::NotIntact => Self::from(1),
             Outcome::ChangesDue => Self::from(3),
             Outcome::GuardTripped => Self::from(4),
         }

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{AuditCommand, Cli, Command, FormatArg, PolicyCommand};
+use args::{AuditCommand, Cli, Command, PolicyCommand};
 use failure::{Failure, Outcome};
 
 /// Says that the program could not even begin.
@@ -61,7 +61,7 @@ async fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Accept { plan } => run::accept(global, &plan).await,
         Command::Explain { image } => explain::explain(global, &image).await,
         Command::History { image, limit } => history::history(global, image.as_deref(), limit).await,
-        Command::Audit(AuditCommand::Verify(args)) => audit::verify(global, &args).await,
+        Command::Audit(AuditCommand::Verify { head }) => audit::verify(global, head.as_ref()).await,
         Command::Audit(AuditCommand::Export(args)) => audit::export(global, &args).await,
         Command::Policy(PolicyCommand::List) => policy::list(global),
         Command::Policy(PolicyCommand::Check { path }) => policy::check(global, path.as_deref()),

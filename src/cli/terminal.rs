@@ -1,6 +1,7 @@
 //! The two streams, and the person who may sit at the other end.
 
 use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
 
 use anstream::eprintln;
 use owo_colors::OwoColorize;
@@ -12,10 +13,16 @@ use crate::report::{Detail, Stage, Style};
 
 /// Prints a report. A reader who has seen enough, such as `head`, is no error.
 pub(super) fn print(report: &[u8]) -> io::Result<()> {
+    print_part(report).map(|_| ())
+}
+
+/// Prints a part of something long, and tells whether there is still somebody who reads.
+pub(super) fn print_part(part: &[u8]) -> io::Result<ControlFlow<()>> {
     let mut out = io::stdout().lock();
-    match out.write_all(report).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+    match out.write_all(part).and_then(|()| out.flush()) {
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(error),
     }
 }
 

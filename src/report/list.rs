@@ -43,6 +43,19 @@ impl List {
         writer.flush()
     }
 
+    /// Writes rows that follow others as CSV, without a header. A text that a spreadsheet would take for a formula
+    /// gets an apostrophe before it.
+    pub(crate) fn write_csv_rows(rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
+        let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
+        for row in rows {
+            writer.write_record(row.iter().map(|text| {
+                let text = clean(text);
+                if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.into_owned() }
+            }))?;
+        }
+        writer.flush()
+    }
+
     fn section(&self) -> Section {
         let column = |it: &ListColumn| {
             if it.is_prose { Column::words(it.title, 24, 100) } else { Column::names(it.title, 40, 80) }
@@ -53,5 +66,18 @@ impl List {
             columns: self.columns.iter().map(column).collect(),
             rows: self.rows.iter().map(|row| row.iter().map(|text| Cell::text(text)).collect()).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_formula_is_none_in_rows_of_csv() {
+        let row = ["=1+1", "+1", "-1", "@a", "a=b", "two\nlines", "a,b"].map(str::to_owned).to_vec();
+        let mut out = Vec::new();
+        List::write_csv_rows(&[row], &mut out).unwrap();
+        assert_eq!(out, b"'=1+1,'+1,'-1,'@a,a=b,two lines,\"a,b\"\r\n");
     }
 }

@@ -112,7 +112,7 @@ impl StoreReader {
 /// of the ids.
 pub(super) fn set_digest<'a>(decided: impl Iterator<Item = (&'a str, &'a Sha)>) -> Sha {
     let texts: Vec<(&str, String)> = decided.map(|(id, digest)| (id, digest.to_string())).collect();
-    Sha::of_texts(texts.iter().flat_map(|(id, digest)| [*id, digest.as_str()]))
+    Sha::of_texts(texts.iter().flat_map(|(id, digest)| [id.as_bytes(), digest.as_bytes()]))
 }
 
 /// What differs; `standing` becomes what stands from now on.

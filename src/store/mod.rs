@@ -46,7 +46,10 @@ pub use acceptance::Accepted;
 pub use decision_record::{DecisionEntry, DecisionRecord, Standing};
 pub use error::{OpenStoreError, StoreError};
 pub use image_history::{ImageEvent, ImageEventKind};
-pub use ledger::{KnownHead, LedgerEntry, LedgerFilter, LedgerFinding, NewestEntry, Verification};
+pub use ledger::{
+    ComparedHead, Head as LedgerHead, HeadOrigin, LedgerEntry, LedgerFilter, LedgerFinding,
+    ParseHeadError as ParseLedgerHeadError, Verification,
+};
 pub use open::StoreOptions;
 pub use recent::DoneStep;
 pub use run::{NewRun, PolicyRecord};
@@ -108,16 +111,13 @@ impl Store {
         self.inner.writer.begin_with("begin immediate").await.during(operation)
     }
 
-    /// Writes the ledger's head to its file.
+    /// Writes the ledger's head to the log and to its file: whoever changes the ledger would have to change both.
     async fn keep_head(&self) -> Result<(), StoreError> {
-        let Some(path) = self.inner.ledger_head.clone() else { return Ok(()) };
         let mut connection = self.inner.writer.acquire().await.during("read the ledger's head")?;
         let head = ledger::newest(&mut connection).await?;
         drop(connection);
-        tracing::info!(
-            sequence = head.sequence, hash = %head.hash,
-            "the ledger's head is {}:{}", head.sequence, head.hash,
-        );
+        tracing::info!(sequence = head.sequence, hash = %head.hash, "the ledger's head");
+        let Some(path) = self.inner.ledger_head.clone() else { return Ok(()) };
         let target = path.clone();
         let written = tokio::task::spawn_blocking(move || ledger::write_head(&target, &head)).await;
         written

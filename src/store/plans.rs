@@ -46,7 +46,7 @@ impl Store {
             .execute(&mut *tx)
             .await
             .during(RECORD)?;
-        let sha256 = plan_digest(plan.id.as_str(), &body);
+        let sha256 = plan_digest(plan.id.as_str().as_bytes(), body.as_bytes());
         let body = PlanBody { plan: plan.id.clone(), sha256 };
         append(&mut tx, EntryKind::Plan, Some(run_id), now, &body).await?;
         tx.commit().await.during(RECORD)
@@ -117,6 +117,6 @@ pub(super) async fn plan_row(connection: &mut SqliteConnection, plan: &PlanId) -
 }
 
 /// What the ledger says of a plan's row.
-pub(super) fn plan_digest(key: &str, body: &str) -> Sha {
+pub(super) fn plan_digest(key: &[u8], body: &[u8]) -> Sha {
     Sha::of_texts([key, body])
 }

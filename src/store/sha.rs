@@ -23,7 +23,7 @@ impl Sha {
     }
 
     /// The digest of these texts, each after its length: what belongs to one never counts as the next one's.
-    pub(super) fn of_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(super) fn of_texts<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hash = Sha256::new();
         for text in texts {
             hash.update((text.len() as u64).to_be_bytes());

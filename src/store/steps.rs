@@ -116,12 +116,12 @@ impl Store {
             image: intent.step.image_id.clone(),
             action: intent.step.change.kind(),
             sha256: intent_digest(&IntentColumns {
-                run: intent.run_id.as_str(),
-                plan: intent.plan_id.as_str(),
+                run: intent.run_id.as_str().as_bytes(),
+                plan: intent.plan_id.as_str().as_bytes(),
                 index: count(intent.index),
-                image: intent.step.image_id.as_str(),
-                step: &step,
-                before: &before,
+                image: intent.step.image_id.as_str().as_bytes(),
+                step: step.as_bytes(),
+                before: before.as_bytes(),
                 at: intent.at.as_second(),
             }),
         };
@@ -161,7 +161,7 @@ impl Store {
             intent: intent_id,
             outcome: outcome.to_owned(),
             request_id: report.request_id.clone(),
-            sha256: outcome_digest(intent_id, outcome, &text, at.as_second()),
+            sha256: outcome_digest(intent_id, outcome.as_bytes(), text.as_bytes(), at.as_second()),
         };
         let kind = if standing.is_settlement { EntryKind::Settlement } else { EntryKind::Outcome };
         append(&mut tx, kind, Some(&standing.run), at, &body).await?;
@@ -250,20 +250,21 @@ async fn intent_standing(tx: &mut Write, intent_id: IntentId) -> Result<IntentSt
 
 /// The columns of an intent that its ledger entry vouches for.
 pub(super) struct IntentColumns<'a> {
-    pub(super) run: &'a str,
-    pub(super) plan: &'a str,
+    pub(super) run: &'a [u8],
+    pub(super) plan: &'a [u8],
     pub(super) index: i64,
-    pub(super) image: &'a str,
-    pub(super) step: &'a str,
-    pub(super) before: &'a str,
+    pub(super) image: &'a [u8],
+    pub(super) step: &'a [u8],
+    pub(super) before: &'a [u8],
     pub(super) at: i64,
 }
 
 pub(super) fn intent_digest(row: &IntentColumns<'_>) -> Sha {
     let (index, at) = (row.index.to_string(), row.at.to_string());
-    Sha::of_texts([row.run, row.plan, &index, row.image, row.step, row.before, &at])
+    Sha::of_texts([row.run, row.plan, index.as_bytes(), row.image, row.step, row.before, at.as_bytes()])
 }
 
-pub(super) fn outcome_digest(intent: IntentId, outcome: &str, report: &str, at: i64) -> Sha {
-    Sha::of_texts([intent.to_string().as_str(), outcome, report, at.to_string().as_str()])
+pub(super) fn outcome_digest(intent: IntentId, outcome: &[u8], report: &[u8], at: i64) -> Sha {
+    let (intent, at) = (intent.to_string(), at.to_string());
+    Sha::of_texts([intent.as_bytes(), outcome, report, at.as_bytes()])
 }

@@ -1,146 +1,195 @@
-//! `audit verify` and `audit export`, and the pause, on the built program.
+//! `audit verify` and `audit export`, and that tampering with the file is told.
+
+use std::process::Stdio;
 
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 
-use crate::harness::{Account, Place};
+use crate::harness::{Finished, Place};
 
-const FLEET: &str = r#"{"schema": 1, "account": "111122223333", "region": "us-east-1", "images": [
-    {"name": "web-1", "created": "-100d"}, {"name": "web-2", "created": "-90d"}]}"#;
-
-const CONFIG: &str = r#"
-[policies]
-dir = "policies"
-[limits]
-share_percent = 100
-surge_percent = 100
-min_age = "1d"
-keep_newest = 0
-"#;
-
-/// Two images that were disabled.
-fn scene() -> (Account, Place, Value) {
-    let account = Account::start(FLEET);
-    let place = account.place();
-    place
-        .write("amiwarden.toml", CONFIG)
-        .write("policies/only.rhai", "rule \"all\" when true { disable(\"old\") }\n");
-    let report = place.run(&["run", "--enforce", "--yes", "--format", "json"]).code(0).json();
-    assert_eq!(report["totals"]["done"], 2, "{report}");
-    (account, place, report)
+/// A place in which changes were carried out, with the report of the run.
+fn lived_in() -> (Place, Value) {
+    let place = Place::new();
+    let report = place.run(&["run", "--sandbox", "--enforce", "--yes", "--format", "json"]).code(0).json();
+    (place, report)
 }
 
-fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+fn database(place: &Place) -> String {
+    place.files().into_iter().find(|name| name.ends_with("-sandbox.db") || name.ends_with(".db")).unwrap()
 }
 
-#[test]
-fn an_intact_ledger_is_said_to_be_with_its_newest_entry() {
-    let (_account, place, _) = scene();
-    let finished = place.run(&["audit", "verify"]).code(0);
-    assert!(finished.out.starts_with("The ledger is intact: "), "{}", finished.out);
-    let json = place.run(&["audit", "verify", "--format", "json"]).code(0).json();
-    assert_eq!(json["intact"], true);
-    let newest = format!("{}:{}", json["newest"]["sequence"], json["newest"]["hash"].as_str().unwrap());
-    assert!(finished.out.contains(&newest), "{}", finished.out);
-    place.run(&["audit", "verify", "--head", &newest]).code(0);
-    let other = format!("1:{}", json["newest"]["hash"].as_str().unwrap());
-    let differs = place.run(&["audit", "verify", "--head", &other]).code(1);
-    assert!(differs.out.contains("NOT intact"), "{}", differs.out);
-    place.run(&["audit", "verify", "--head", "nonsense"]).code(2).says(&["SEQUENCE:HASH"]);
+fn audit(place: &Place, arguments: &[&str]) -> Finished {
+    place.run(&[&["audit", "--sandbox"], arguments].concat())
 }
 
-#[test]
-fn the_head_of_each_run_is_in_the_log() {
-    let account = Account::start(FLEET);
-    let place = account.place();
-    place
-        .write("amiwarden.toml", CONFIG)
-        .write("policies/only.rhai", "rule \"all\" when true { keep(\"x\") }\n");
-    let finished = place.run(&["plan", "-v"]).code(0);
-    assert!(finished.err.contains("the ledger's head is "), "{}", finished.err);
+/// Runs SQL on the store as somebody else would, who knows about the triggers.
+fn tamper(place: &Place, sql: &str) {
+    let path = place.path(&database(place));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let options = SqliteConnectOptions::new().filename(path).foreign_keys(false);
+        let mut connection = options.connect().await.unwrap();
+        let triggers: Vec<(String, String)> =
+            sqlx::query_as("select name, sql from sqlite_schema where type = 'trigger'")
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+        let dropped: String = triggers.iter().map(|(name, _)| format!("drop trigger {name};")).collect();
+        let put_back: String = triggers.iter().map(|(_, text)| format!("{text};")).collect();
+        let sql = format!("{dropped} {sql}; {put_back}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
+}
+
+fn entries(place: &Place, arguments: &[&str]) -> Vec<Value> {
+    let arguments = [&["export", "--format", "jsonl"], arguments].concat();
+    let out = audit(place, &arguments).code(0).out;
+    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
-fn a_ledger_whose_head_was_put_back_or_lost_is_not_intact() {
-    let (_account, place, _) = scene();
-    let early = std::fs::read(place.path("amiwarden.head")).unwrap();
-    std::fs::remove_file(place.path("amiwarden.head")).unwrap();
-    let gone = place.run(&["audit", "verify"]).code(1);
-    assert!(gone.out.contains("there is no head at"), "{}", gone.out);
-    // A head that is older is no contradiction: the ledger goes through it.
-    std::fs::write(place.path("amiwarden.head"), early).unwrap();
-    place.run(&["audit", "verify"]).code(0);
-    std::fs::write(place.path("amiwarden.head"), "nonsense").unwrap();
-    place.run(&["audit", "verify"]).code(1);
-}
-
-#[test]
-fn the_ledger_is_exported_line_by_line_and_filtered() {
-    let (_account, place, report) = scene();
-    let all = lines(&place.run(&["audit", "export", "--format", "jsonl"]).code(0).out);
-    let sequences: Vec<i64> = all.iter().map(|entry| entry["sequence"].as_i64().unwrap()).collect();
-    assert_eq!(sequences, (1..=sequences.len() as i64).collect::<Vec<_>>());
-    let kinds: Vec<&str> = all.iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds[..3], ["run-started", "decisions", "plan"]);
-    assert_eq!(kinds.iter().filter(|kind| **kind == "outcome").count(), 2);
-
-    let image = report["steps"][0]["image_id"].as_str().unwrap();
-    let of_image = lines(&place.run(&["audit", "export", "--image", image]).code(0).out);
-    assert_eq!(of_image.len(), 2);
-    for entry in &of_image {
-        assert_eq!((&entry["image_id"], &entry["action"]), (&Value::from(image), &Value::from("disable")));
-        assert_eq!(entry["account"], "111122223333");
+fn an_untouched_store_verifies_and_says_what_was_looked_at() {
+    let (place, _) = lived_in();
+    let text = audit(&place, &["verify"]).code(0).out;
+    for part in ["The ledger is intact", "entries", "written", "newest", "agrees: it names the newest entry"]
+    {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
     }
-    assert_eq!(of_image[1]["outcome"], "done");
-    assert!(of_image[1]["request_id"].is_string());
+    let json = audit(&place, &["verify", "--format", "json"]).code(0).json();
+    assert_eq!(json["intact"], true);
+    assert_eq!(json["entries"], json["sequence"]);
+    assert_eq!(json["heads"][0]["agrees"], true);
+    // A head that is kept elsewhere is of use only while the ledger goes on from it.
+    let head = format!("{}:{}", json["sequence"], json["hash"].as_str().unwrap());
+    place.run(&["run", "--sandbox"]).code(0);
+    audit(&place, &["verify", "--head", &head]).code(0);
+    let wrong = format!("1:{}", "0".repeat(64));
+    let text = audit(&place, &["verify", "--head", &wrong]).code(1).out;
+    assert!(text.contains("entry 1 is not the one that the head that was given names"), "{text}");
+    audit(&place, &["verify", "--head", "1"]).code(2).says(&["SEQUENCE:HASH"]);
+}
 
+#[test]
+fn tampering_is_found_named_and_ends_with_1() {
+    let cases = [
+        ("update ledger set body = replace(body, 'enforce', 'observe') where sequence = 1", "entry 1, or"),
+        ("delete from ledger where sequence = 2", "entry 2 is missing"),
+        ("delete from ledger where sequence > 3", "the ledger ends at entry 3"),
+        ("update outcome set outcome = 'failed' where outcome_id = 1", "an outcome of intent 1"),
+        ("delete from intent where intent_id = 2", "intent 2, which entry"),
+        ("update plan set body = body || ' '", "plan-"),
+    ];
+    let (place, _) = lived_in();
+    let path = place.path(&database(&place));
+    let intact = std::fs::read(&path).unwrap();
+    for (sql, expected) in cases {
+        std::fs::write(&path, &intact).unwrap();
+        tamper(&place, sql);
+        let text = audit(&place, &["verify"]).code(1).out;
+        assert!(text.starts_with("The ledger is NOT intact") && text.contains(expected), "{sql}\n{text}");
+        let json = audit(&place, &["verify", "--format", "json"]).code(1).json();
+        assert_eq!(json["intact"], false);
+        for form in ["csv", "markdown"] {
+            let text = audit(&place, &["verify", "--format", form]).code(1).out;
+            assert!(text.contains(expected), "{form}: {sql}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn an_export_is_the_whole_ledger_in_order() {
+    let (place, report) = lived_in();
+    let all = entries(&place, &[]);
+    let sequences: Vec<i64> = all.iter().map(|entry| entry["sequence"].as_i64().unwrap()).collect();
+    let last = i64::try_from(all.len()).unwrap();
+    assert_eq!(sequences, (1..=last).collect::<Vec<_>>());
+    let json = audit(&place, &["verify", "--format", "json"]).code(0).json();
+    assert_eq!(all.last().unwrap()["hash"], json["hash"]);
+    let done = all.iter().find(|entry| entry["outcome"] == "done").unwrap();
+    for field in ["account", "region", "image_id", "action", "request_id"] {
+        assert!(done[field].is_string(), "no {field} in {done}");
+    }
+    for entry in &all {
+        serde_json::from_str::<Value>(entry["body"].as_str().unwrap()).unwrap();
+        assert_eq!(entry["run_id"], report["run_id"]);
+    }
+    // Without --format, the same.
+    assert_eq!(audit(&place, &["export"]).code(0).out.lines().count(), all.len());
+}
+
+#[test]
+fn an_export_can_be_of_a_run_an_image_or_a_time() {
+    let (place, report) = lived_in();
+    let first = entries(&place, &[]).len();
+    place.run(&["plan", "--sandbox"]).code(0);
+    let all = entries(&place, &[]);
+    assert!(all.len() > first);
     let run = report["run_id"].as_str().unwrap();
-    assert_eq!(lines(&place.run(&["audit", "export", "--run", run]).code(0).out).len(), all.len());
-    assert_eq!(place.run(&["audit", "export", "--run", "another"]).code(0).out, "");
-    assert_eq!(lines(&place.run(&["audit", "export", "--since", "1d"]).code(0).out).len(), all.len());
-    assert_eq!(place.run(&["audit", "export", "--since", "2100-01-01"]).code(0).out, "");
-    assert_eq!(place.run(&["audit", "export", "--until", "2020-01-01T00:00:00Z"]).code(0).out, "");
-    place.run(&["audit", "export", "--since", "yesterday"]).code(2).says(&["how long ago"]);
-
-    let csv = place.run(&["audit", "export", "--format", "csv"]).code(0).out;
-    let rows: Vec<csv::StringRecord> =
-        csv::Reader::from_reader(csv.as_bytes()).records().collect::<Result<_, _>>().unwrap();
-    assert_eq!(rows.len(), all.len());
-    place.run(&["audit", "export", "--format", "markdown"]).code(2).says(&["jsonl"]);
-    place.run(&["run", "--format", "jsonl"]).code(2).says(&["audit export"]);
+    assert_eq!(entries(&place, &["--run", run]).len(), first);
+    let image = report["steps"][0]["image_id"].as_str().unwrap();
+    let of_image = entries(&place, &["--image", image]);
+    assert!(of_image.len() >= 2 && of_image.iter().all(|entry| entry["image_id"] == image), "{of_image:?}");
+    assert_eq!(entries(&place, &["--since", "1d"]).len(), all.len());
+    assert_eq!(entries(&place, &["--until", "1d"]), Vec::<Value>::new());
+    assert_eq!(entries(&place, &["--since", "2020-01-31", "--until", "2020-02-01T00:00:00Z"]).len(), 0);
+    let at = all[first]["at"].as_str().unwrap();
+    let since = entries(&place, &["--since", at]);
+    let before = entries(&place, &["--until", at]);
+    assert_eq!(since.len() + before.len(), all.len());
+    audit(&place, &["export", "--since", "soon"]).code(2).says(&["30d"]);
 }
 
 #[test]
-fn a_pause_holds_everything_until_it_ends() {
-    let account = Account::start(FLEET);
-    let place = account.place();
-    place
-        .write("amiwarden.toml", CONFIG)
-        .write("policies/only.rhai", "rule \"all\" when true { disable(\"old\") }\n");
-    place.run(&["pause", "--reason", "an incident"]).code(0).says(&["nothing is changed while"]);
-    let report = place.run(&["run", "--enforce", "--yes", "--format", "json"]).code(0).json();
-    assert_eq!(report["totals"]["held"], 2, "{report}");
-    assert_eq!(report["held"][0]["guard"], "pause");
-    assert!(report["held"][0]["reason"].as_str().unwrap().contains("an incident"));
-    assert!(account.applied().is_empty());
-    place.run(&["pause"]).code(0).says(&["an incident"]);
-    place.run(&["resume"]).code(0).says(&["resumed"]);
-    place.run(&["resume"]).code(0).says(&["not paused"]);
-    let report = place.run(&["run", "--enforce", "--yes", "--format", "json"]).code(0).json();
-    assert_eq!(report["totals"]["done"], 2, "{report}");
+fn an_export_as_csv_has_a_header_and_a_row_for_each_entry() {
+    let (place, _) = lived_in();
+    let csv = audit(&place, &["export", "--format", "csv"]).code(0).out;
+    let mut lines = csv.lines();
+    let header = "sequence,at,kind,run_id,account,region,image_id,action,outcome,request_id,body,hash";
+    assert_eq!(lines.next(), Some(header));
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let hashes: Vec<String> = reader.records().map(|record| record.unwrap()[11].to_owned()).collect();
+    let expected: Vec<String> =
+        entries(&place, &[]).iter().map(|entry| entry["hash"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(hashes, expected);
+    let nothing = audit(&place, &["export", "--format", "csv", "--run", "none"]).code(0).out;
+    assert_eq!(nothing, format!("{header}\r\n"));
 }
 
 #[test]
-fn a_window_that_is_closed_holds_everything() {
-    let account = Account::start(FLEET);
-    let place = account.place();
-    // Whatever the time is: yesterday's day of the week is not today's.
-    let yesterday = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).yesterday().unwrap();
-    let day = yesterday.strftime("%a").to_string();
-    place
-        .write("amiwarden.toml", &format!("{CONFIG}window = {{ days = [\"{day}\"] }}\n"))
-        .write("policies/only.rhai", "rule \"all\" when true { disable(\"old\") }\n");
-    let report = place.run(&["run", "--enforce", "--yes", "--format", "json"]).code(0).json();
-    assert_eq!(report["held"][0]["guard"], "window", "{report}");
-    assert!(account.applied().is_empty());
+fn the_forms_of_an_export_are_its_own() {
+    let (place, _) = lived_in();
+    let help = place.run(&["audit", "export", "--help"]).code(0).out;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("[possible values: jsonl, csv]") && !help.contains("markdown"), "{help}");
+    let help = place.run(&["run", "--help"]).code(0).out;
+    assert!(help.contains("markdown") && !help.contains("jsonl"), "{help}");
+    audit(&place, &["export", "--format", "table"]).code(2).says(&["jsonl", "csv"]);
+    place.run(&["run", "--sandbox", "--format", "jsonl"]).code(2).says(&["jsonl", "markdown"]);
+    let csv = place.run(&["--format", "csv", "audit", "--sandbox", "export"]).code(0).out;
+    assert!(csv.starts_with("sequence,at,"), "{csv}");
+    place.run(&["--format", "markdown", "audit", "--sandbox", "export"]).code(2).says(&["jsonl"]);
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_error() {
+    let (place, _) = lived_in();
+    let mut child = place
+        .command(&["audit", "--sandbox", "export"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_head_is_in_the_log_after_a_run() {
+    let place = Place::new();
+    let finished = place.run(&["run", "--sandbox", "-v"]).code(0);
+    let json = audit(&place, &["verify", "--format", "json"]).code(0).json();
+    finished.says(&["the ledger's head", json["hash"].as_str().unwrap()]);
 }

@@ -26,9 +26,9 @@ pub(in crate::store) async fn append(
     let entry = Entry {
         sequence: previous.sequence + 1,
         at: at.as_second(),
-        kind: kind.as_str(),
-        run: run.map(RunId::as_str),
-        body: &body,
+        kind: kind.as_str().as_bytes(),
+        run: run.map(|run| run.as_str().as_bytes()),
+        body: body.as_bytes(),
     };
     let hash = entry_hash(&previous.hash, &entry);
     sqlx::query(
@@ -36,9 +36,9 @@ pub(in crate::store) async fn append(
     )
     .bind(entry.sequence)
     .bind(entry.at)
-    .bind(entry.kind)
-    .bind(entry.run)
-    .bind(entry.body)
+    .bind(kind.as_str())
+    .bind(run.map(RunId::as_str))
+    .bind(&body)
     .bind(hash.0.as_slice())
     .execute(connection)
     .await

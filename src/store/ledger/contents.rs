@@ -1,7 +1,7 @@
 //! What the entries vouch for: plans, decisions, intents and outcomes are stored in tables of their own, and the
 //! ledger holds their digests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use amiwarden_core::{PlanId, Scope};
 use serde::de::DeserializeOwned;
@@ -9,161 +9,163 @@ use sqlx::SqliteConnection;
 
 use super::body::{DecisionsBody, IntentBody, OutcomeBody, PlanBody};
 use super::encoding::EntryKind;
-use super::verify::{LedgerFinding, Row};
+use super::finding::LedgerFinding;
+use super::verify::Row;
+use super::vouched::{StoredPlan, Vouched, Wanted};
+use crate::store::StoreError;
 use crate::store::column::count;
 use crate::store::decisions::set_digest;
 use crate::store::error::During;
-use crate::store::plans::plan_digest;
 use crate::store::sha::Sha;
-use crate::store::steps::{IntentColumns, intent_digest, outcome_digest};
-use crate::store::{IntentId, StoreError};
 
 const CHECK: &str = "check what the ledger records";
+
+/// How many rows that no entry vouches for are named.
+const NAMED_MAX: u32 = 10;
 
 /// The walk's view of everything that the entries so far vouch for.
 #[derive(Default)]
 pub(super) struct Contents {
-    /// The decisions that stand in each scope, by image.
-    standing: BTreeMap<Scope, BTreeMap<String, Sha>>,
-    plans: BTreeSet<PlanId>,
+    scopes: BTreeMap<Scope, Standing>,
+    /// What is stored of each plan; nothing where it is not.
+    plans: BTreeMap<PlanId, Option<StoredPlan>>,
     decisions: usize,
     intents: usize,
     outcomes: usize,
 }
 
+/// The decisions that stand in a scope.
+#[derive(Default)]
+struct Standing {
+    by_image: BTreeMap<String, Sha>,
+    /// Over all of them; none where they have changed since.
+    digest: Option<Sha>,
+}
+
+/// What an entry vouches for.
+pub(super) enum Claim {
+    Plan(PlanBody),
+    Decisions(DecisionsBody),
+    Intent(Box<IntentBody>),
+    Outcome(OutcomeBody),
+}
+
+impl Claim {
+    /// `None` where the entry vouches for nothing elsewhere. A body that cannot be read is not what was hashed, which
+    /// is a finding already.
+    pub(super) fn read(kind: &[u8], body: &[u8]) -> Option<Self> {
+        match EntryKind::from_name(kind)? {
+            EntryKind::Plan => parse(body).map(Self::Plan),
+            EntryKind::Decisions => parse(body).map(Self::Decisions),
+            EntryKind::Intent => parse(body).map(|body| Self::Intent(Box::new(body))),
+            EntryKind::Outcome | EntryKind::Settlement => parse(body).map(Self::Outcome),
+            EntryKind::RunStarted | EntryKind::RunDied | EntryKind::Acceptance | EntryKind::RunFinished => {
+                None
+            }
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    serde_json::from_slice(body).ok()
+}
+
 impl Contents {
-    /// Compares what one entry vouches for with what is stored.
-    pub(super) async fn check(
+    /// Reads what the entries of a page vouch for.
+    pub(super) async fn look_up(
         &mut self,
         connection: &mut SqliteConnection,
-        row: &Row,
-    ) -> Result<Option<LedgerFinding>, StoreError> {
-        let (kind, body) = (row.kind.as_str(), row.body.as_str());
-        // A body that cannot be read is not what was hashed, which is a finding already.
-        let (what, is_intact) = if kind == EntryKind::Plan.as_str() {
-            let Some(body) = read::<PlanBody>(body) else { return Ok(None) };
-            (body.plan.to_string(), self.plan(connection, &body).await?)
-        } else if kind == EntryKind::Decisions.as_str() {
-            let Some(body) = read::<DecisionsBody>(body) else { return Ok(None) };
-            let what = format!("what was decided about {}", body.scope);
-            (what, self.decisions(connection, row.run_key.as_deref(), &body).await?)
-        } else if kind == EntryKind::Intent.as_str() {
-            let Some(body) = read::<IntentBody>(body) else { return Ok(None) };
-            (format!("intent {}", body.intent), self.intent(connection, &body).await?)
-        } else if kind == EntryKind::Outcome.as_str() || kind == EntryKind::Settlement.as_str() {
-            let Some(body) = read::<OutcomeBody>(body) else { return Ok(None) };
-            (format!("an outcome of intent {}", body.intent), self.outcome(connection, &body).await?)
-        } else {
-            return Ok(None);
-        };
-        Ok((!is_intact).then_some(LedgerFinding::Contents { sequence: row.sequence, what }))
+        page: &[(Row<'_>, Option<Claim>)],
+    ) -> Result<Vouched, StoreError> {
+        let mut wanted = Wanted::default();
+        for (row, claim) in page {
+            match claim {
+                Some(Claim::Plan(body)) if !self.plans.contains_key(&body.plan) => {
+                    self.plans.insert(body.plan.clone(), None);
+                    wanted.plans.push(body.plan.clone());
+                }
+                Some(Claim::Plan(_)) | None => {}
+                Some(Claim::Decisions(_)) => {
+                    let run = row.run();
+                    // A run's entries about its scopes follow each other.
+                    if wanted.runs.last() != Some(&run) {
+                        wanted.runs.push(run);
+                    }
+                }
+                Some(Claim::Intent(body)) => wanted.intents.push(body.intent.0),
+                Some(Claim::Outcome(body)) => wanted.outcomes.push(body.outcome_id),
+            }
+        }
+        wanted.runs.sort_unstable();
+        wanted.runs.dedup();
+        Vouched::read(connection, &wanted).await
     }
 
-    async fn plan(
+    /// Compares what one entry vouches for with what is stored.
+    pub(super) fn check(
         &mut self,
-        connection: &mut SqliteConnection,
-        entry: &PlanBody,
-    ) -> Result<bool, StoreError> {
-        self.plans.insert(entry.plan.clone());
-        let body: Option<String> = sqlx::query_scalar("select body from plan where plan_key = ?1")
-            .bind(entry.plan.as_str())
-            .fetch_optional(connection)
-            .await
-            .during(CHECK)?;
-        Ok(body.is_some_and(|body| plan_digest(entry.plan.as_str(), &body) == entry.sha256))
+        row: &Row<'_>,
+        claim: &Claim,
+        vouched: &mut Vouched,
+    ) -> Option<LedgerFinding> {
+        let is_intact = match claim {
+            Claim::Plan(body) => self.is_plan_intact(row, body, vouched),
+            Claim::Decisions(body) => self.are_decisions_intact(row, body, vouched),
+            Claim::Intent(body) => {
+                self.intents += 1;
+                vouched.intents.get(&body.intent.0).is_some_and(|stored| {
+                    stored.digest == body.sha256
+                        && stored.account == body.scope.account.as_str().as_bytes()
+                        && stored.region == body.scope.region.as_str().as_bytes()
+                })
+            }
+            Claim::Outcome(body) => {
+                self.outcomes += 1;
+                vouched.outcomes.get(&body.outcome_id) == Some(&body.sha256)
+            }
+        };
+        if is_intact {
+            return None;
+        }
+        let what = match claim {
+            Claim::Plan(body) => body.plan.to_string(),
+            Claim::Decisions(body) => format!("what was decided about {}", body.scope),
+            Claim::Intent(body) => format!("intent {}", body.intent),
+            Claim::Outcome(body) => format!("an outcome of intent {}", body.intent),
+        };
+        Some(LedgerFinding::Contents { sequence: row.sequence, what })
+    }
+
+    fn is_plan_intact(&mut self, row: &Row<'_>, entry: &PlanBody, vouched: &mut Vouched) -> bool {
+        // The first entry about a plan is of the run that made it.
+        let mut is_intact = true;
+        if let Some(stored) = vouched.plans.remove(&entry.plan) {
+            is_intact = stored.run == row.run() && stored.at == row.at;
+            self.plans.insert(entry.plan.clone(), Some(stored));
+        }
+        let stored = self.plans.get(&entry.plan).and_then(Option::as_ref);
+        is_intact && stored.is_some_and(|stored| stored.digest == entry.sha256)
     }
 
     /// Takes in what the run changed, and compares all that stands in the scope from then on.
-    async fn decisions(
-        &mut self,
-        connection: &mut SqliteConnection,
-        run: Option<&str>,
-        entry: &DecisionsBody,
-    ) -> Result<bool, StoreError> {
-        let rows: Vec<(String, Option<String>)> = sqlx::query_as(
-            "select image.image_key, decision.body
-             from run
-             join decision using (run_id)
-             join image using (image_id)
-             join scope using (scope_id)
-             where run.run_key = ?1 and scope.account = ?2 and scope.region = ?3
-             order by decision.decision_id",
-        )
-        .bind(run)
-        .bind(entry.scope.account.as_str())
-        .bind(entry.scope.region.as_str())
-        .fetch_all(connection)
-        .await
-        .during(CHECK)?;
-        self.decisions += rows.len();
-        let standing = self.standing.entry(entry.scope.clone()).or_default();
-        for (image, body) in rows {
-            match body {
-                Some(body) => standing.insert(image, Sha::of(body.as_bytes())),
-                None => standing.remove(&image),
+    fn are_decisions_intact(&mut self, row: &Row<'_>, entry: &DecisionsBody, vouched: &mut Vouched) -> bool {
+        let changed = vouched.decisions.remove(&(row.run(), entry.scope.clone())).unwrap_or_else(Vec::new);
+        self.decisions += changed.len();
+        let standing = self.scopes.entry(entry.scope.clone()).or_default();
+        let mut is_intact = true;
+        for decision in changed {
+            is_intact &= decision.is_consistent && decision.at == row.at;
+            standing.digest = None;
+            match decision.digest {
+                Some(digest) => standing.by_image.insert(decision.image, digest),
+                None => standing.by_image.remove(&decision.image),
             };
         }
-        let digest = set_digest(standing.iter().map(|(image, digest)| (image.as_str(), digest)));
-        Ok(digest == entry.sha256)
-    }
-
-    async fn intent(
-        &mut self,
-        connection: &mut SqliteConnection,
-        entry: &IntentBody,
-    ) -> Result<bool, StoreError> {
-        #[derive(sqlx::FromRow)]
-        struct Row {
-            run_key: String,
-            plan_key: String,
-            step_index: i64,
-            image_key: String,
-            step: String,
-            before: String,
-            at: i64,
-        }
-        self.intents += 1;
-        let row: Option<Row> = sqlx::query_as(
-            "select run.run_key, plan.plan_key, intent.step_index, intent.image_key, intent.step, intent.before,
-                    intent.at
-             from intent
-             join run on run.run_id = intent.run_id
-             join plan on plan.plan_id = intent.plan_id
-             where intent.intent_id = ?1",
-        )
-        .bind(entry.intent.0)
-        .fetch_optional(connection)
-        .await
-        .during(CHECK)?;
-        let digest = row.map(|row| {
-            intent_digest(&IntentColumns {
-                run: &row.run_key,
-                plan: &row.plan_key,
-                index: row.step_index,
-                image: &row.image_key,
-                step: &row.step,
-                before: &row.before,
-                at: row.at,
-            })
+        // In most runs nothing changes, and there may be many images.
+        let digest = *standing.digest.get_or_insert_with(|| {
+            set_digest(standing.by_image.iter().map(|(image, digest)| (image.as_str(), digest)))
         });
-        Ok(digest == Some(entry.sha256))
-    }
-
-    async fn outcome(
-        &mut self,
-        connection: &mut SqliteConnection,
-        entry: &OutcomeBody,
-    ) -> Result<bool, StoreError> {
-        self.outcomes += 1;
-        let row: Option<(i64, String, String, i64)> =
-            sqlx::query_as("select intent_id, outcome, report, at from outcome where outcome_id = ?1")
-                .bind(entry.outcome_id)
-                .fetch_optional(connection)
-                .await
-                .during(CHECK)?;
-        let digest =
-            row.map(|(intent, outcome, report, at)| outcome_digest(IntentId(intent), &outcome, &report, at));
-        Ok(digest == Some(entry.sha256))
+        is_intact && digest == entry.sha256
     }
 
     /// Whether there are as many rows as entries vouch for.
@@ -171,24 +173,52 @@ impl Contents {
         self,
         connection: &mut SqliteConnection,
     ) -> Result<Vec<LedgerFinding>, StoreError> {
-        let (plans, decisions, intents, outcomes): (i64, i64, i64, i64) = sqlx::query_as(
+        let counts: (i64, i64, i64, i64) = sqlx::query_as(
             "select (select count(*) from plan), (select count(*) from decision),
                     (select count(*) from intent), (select count(*) from outcome)",
         )
-        .fetch_one(connection)
+        .fetch_one(&mut *connection)
         .await
         .during(CHECK)?;
+        let stored = self.plans.values().flatten().count();
         let surplus = [
-            ("plans", plans - count(self.plans.len())),
-            ("decisions", decisions - count(self.decisions)),
-            ("intents", intents - count(self.intents)),
-            ("outcomes", outcomes - count(self.outcomes)),
+            ("plans", counts.0 - count(stored), UNRECORDED_PLANS),
+            ("decisions", counts.1 - count(self.decisions), UNRECORDED_DECISIONS),
+            ("intents", counts.2 - count(self.intents), UNRECORDED_INTENTS),
+            ("outcomes", counts.3 - count(self.outcomes), UNRECORDED_OUTCOMES),
         ];
-        let surplus = surplus.into_iter().filter(|(_, rows)| *rows != 0);
-        Ok(surplus.map(|(what, rows)| LedgerFinding::Unrecorded { what, rows }).collect())
+        let mut findings = Vec::new();
+        for (what, rows, unrecorded) in surplus {
+            if rows == 0 {
+                continue;
+            }
+            let ids = sqlx::query_scalar(unrecorded)
+                .bind(NAMED_MAX)
+                .fetch_all(&mut *connection)
+                .await
+                .during(CHECK)?;
+            findings.push(LedgerFinding::Unrecorded { what, rows, ids });
+        }
+        Ok(findings)
     }
 }
 
-fn read<T: DeserializeOwned>(body: &str) -> Option<T> {
-    serde_json::from_str(body).ok()
-}
+/// Slow, and only asked where rows are known to be there that no entry vouches for.
+const UNRECORDED_PLANS: &str = "select plan_id from plan where plan_key not in (
+        select body ->> 'plan' from ledger where kind = 'plan' and json_valid(body) and body ->> 'plan' is not null
+     ) order by plan_id limit ?1";
+
+const UNRECORDED_DECISIONS: &str = "select decision_id from decision
+     left join run using (run_id)
+     where not exists (select 1 from ledger where ledger.kind = 'decisions' and ledger.run_key = run.run_key)
+     order by decision_id limit ?1";
+
+const UNRECORDED_INTENTS: &str = "select intent_id from intent where intent_id not in (
+        select body ->> 'intent' from ledger
+        where kind = 'intent' and json_valid(body) and body ->> 'intent' is not null
+     ) order by intent_id limit ?1";
+
+const UNRECORDED_OUTCOMES: &str = "select outcome_id from outcome where outcome_id not in (
+        select body ->> 'outcome_id' from ledger
+        where kind in ('outcome', 'settlement') and json_valid(body) and body ->> 'outcome_id' is not null
+     ) order by outcome_id limit ?1";

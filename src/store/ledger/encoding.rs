@@ -34,6 +34,23 @@ pub(in crate::store) enum EntryKind {
 }
 
 impl EntryKind {
+    const ALL: [Self; 9] = [
+        Self::RunStarted,
+        Self::RunDied,
+        Self::Decisions,
+        Self::Plan,
+        Self::Acceptance,
+        Self::Intent,
+        Self::Outcome,
+        Self::Settlement,
+        Self::RunFinished,
+    ];
+
+    /// The kind of this name.
+    pub(super) fn from_name(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str().as_bytes() == name)
+    }
+
     pub(in crate::store) fn as_str(self) -> &'static str {
         match self {
             Self::RunStarted => "run-started",
@@ -54,9 +71,10 @@ impl EntryKind {
 pub(super) struct Entry<'a> {
     pub(super) sequence: i64,
     pub(super) at: i64,
-    pub(super) kind: &'a str,
-    pub(super) run: Option<&'a str>,
-    pub(super) body: &'a str,
+    // Bytes, because whoever changes a row need not keep to UTF-8.
+    pub(super) kind: &'a [u8],
+    pub(super) run: Option<&'a [u8]>,
+    pub(super) body: &'a [u8],
 }
 
 /// The hash of an entry that follows the one with the hash `previous`. Integers are big-endian, each text goes
@@ -79,7 +97,7 @@ pub(super) fn entry_hash(previous: &Sha, entry: &Entry<'_>) -> Sha {
     Sha(hash.finalize().into())
 }
 
-fn update_text(hash: &mut Sha256, text: &str) {
+fn update_text(hash: &mut Sha256, text: &[u8]) {
     hash.update((text.len() as u64).to_be_bytes());
     hash.update(text);
 }
@@ -93,16 +111,16 @@ mod tests {
     #[test]
     fn the_encoding_never_changes() {
         let entry =
-            Entry { sequence: 1, at: 1_700_000_000, kind: "run-started", run: Some("run-1"), body: "{}" };
+            Entry { sequence: 1, at: 1_700_000_000, kind: b"run-started", run: Some(b"run-1"), body: b"{}" };
         let hash = entry_hash(&GENESIS, &entry);
         assert_eq!(hash.to_string(), "e26eb4a15911eb9d23af18cee6f1b08bb8e2b086b8c31162131a3b049a65c487");
     }
 
     #[test]
     fn where_one_text_ends_and_the_next_begins_is_part_of_the_hash() {
-        let entry = Entry { sequence: 1, at: 0, kind: "ab", run: None, body: "c" };
-        let shifted = Entry { kind: "a", body: "bc", ..entry };
-        let empty_run = Entry { run: Some(""), ..entry };
+        let entry = Entry { sequence: 1, at: 0, kind: b"ab", run: None, body: b"c" };
+        let shifted = Entry { kind: b"a", body: b"bc", ..entry };
+        let empty_run = Entry { run: Some(b""), ..entry };
         let hashes = [entry, shifted, empty_run].map(|entry| entry_hash(&GENESIS, &entry));
         assert!(hashes[0] != hashes[1] && hashes[0] != hashes[2] && hashes[1] != hashes[2]);
     }

@@ -1,19 +1,21 @@
 //! The ledger's head, kept in a file outside the database. A ledger that was cut off at its end is a shorter
 //! ledger that verifies; only the head knows that it was longer.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::encoding::GENESIS;
 use crate::store::sha::Sha;
 
-/// How far the ledger reached, and its hash there. The file is its JSON.
+/// How far the ledger reached, and its hash there. The file is its JSON; the text form is `SEQUENCE:HASH`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::store) struct Head {
+pub struct Head {
     pub(in crate::store) sequence: i64,
     pub(in crate::store) hash: Sha,
 }
@@ -21,6 +23,48 @@ pub(in crate::store) struct Head {
 impl Head {
     /// Of a ledger without entries.
     pub(in crate::store) const START: Self = Self { sequence: 0, hash: GENESIS };
+
+    fn is_possible(&self) -> bool {
+        self.sequence > 0 || *self == Self::START
+    }
+}
+
+impl Head {
+    /// How many entries the ledger had.
+    pub fn sequence(&self) -> i64 {
+        self.sequence
+    }
+
+    /// The hash of the newest of them, in lower-case hexadecimal digits.
+    pub fn hash(&self) -> String {
+        self.hash.to_string()
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.sequence, self.hash)
+    }
+}
+
+/// The text is not the head of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no head of a ledger: write SEQUENCE:HASH, such as 42: and 64 lower-case hexadecimal digits"
+)]
+pub struct ParseHeadError(String);
+
+impl FromStr for Head {
+    type Err = ParseHeadError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let read = || {
+            let (sequence, hash) = text.split_once(':')?;
+            let head = Self { sequence: sequence.parse().ok()?, hash: hash.parse().ok()? };
+            head.is_possible().then_some(head)
+        };
+        read().ok_or_else(|| ParseHeadError(text.to_owned()))
+    }
 }
 
 /// A head that somebody has kept elsewhere, such as in a log.
@@ -46,7 +90,7 @@ pub(in crate::store) fn read(path: &Path) -> io::Result<Option<Head>> {
     };
     let invalid = |error: String| io::Error::new(io::ErrorKind::InvalidData, error);
     let head: Head = serde_json::from_str(&text).map_err(|error| invalid(error.to_string()))?;
-    if head.sequence < 0 || (head.sequence == 0 && head != Head::START) {
+    if !head.is_possible() {
         return Err(invalid(format!("no ledger has an entry {}", head.sequence)));
     }
     Ok(Some(head))

@@ -12,8 +12,11 @@ mod body;
 mod contents;
 mod encoding;
 mod export;
+mod finding;
 mod head;
+mod packed;
 mod verify;
+mod vouched;
 
 pub(super) use append::{append, hash_at, newest};
 pub(super) use body::{
@@ -22,6 +25,7 @@ pub(super) use body::{
 };
 pub(super) use encoding::EntryKind;
 pub use export::{LedgerEntry, LedgerFilter};
-pub use head::KnownHead;
-pub(super) use head::{Head, read as read_head, write as write_head};
-pub use verify::{LedgerFinding, NewestEntry, Verification};
+pub use finding::{HeadOrigin, LedgerFinding};
+pub use head::{Head, ParseHeadError};
+pub(super) use head::{read as read_head, write as write_head};
+pub use verify::{ComparedHead, Verification};

@@ -1,15 +1,15 @@
 //! Checks the ledger: the chain, what its entries vouch for, and the head that is kept outside.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use amiwarden_core::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 
-use super::append::hash_at;
-use super::contents::Contents;
+use super::contents::{Claim, Contents};
 use super::encoding::{Entry, GENESIS, entry_hash};
-use super::head::{self, Head, KnownHead};
+use super::finding::{HeadOrigin, LedgerFinding};
+use super::head::{self, Head};
+use super::packed::{Packed, pack};
 use crate::store::error::During;
 use crate::store::sha::Sha;
 use crate::store::{StoreError, StoreReader};
@@ -17,13 +17,21 @@ use crate::store::{StoreError, StoreReader};
 const VERIFY: &str = "verify the ledger";
 
 /// Entries that are read at a time.
-const PAGE_MAX: i64 = 1_000;
+const PAGE_MAX: i64 = 2_000;
 
 /// What checking the ledger came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verification {
     /// How many entries there are.
     pub entries: usize,
+    /// When the first was written; `None` where there is none.
+    pub from: Option<Timestamp>,
+    /// When the newest was written.
+    pub to: Option<Timestamp>,
+    /// The newest entry: the head that stands for all of it.
+    pub newest: Head,
+    /// The heads that were compared with it.
+    pub heads: Vec<ComparedHead>,
     /// Everything that is not as it was written. Empty: intact.
     pub findings: Vec<LedgerFinding>,
     /// When the first entry was written.
@@ -45,6 +53,17 @@ pub struct NewestEntry {
     pub at: Timestamp,
 }
 
+/// A head that was kept, and whether the ledger goes on from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ComparedHead {
+    /// Where it was kept.
+    pub origin: HeadOrigin,
+    /// The head.
+    pub head: Head,
+    /// Whether the ledger has that entry at that place.
+    pub agrees: bool,
+}
+
 impl Verification {
     /// Whether everything is as it was written.
     pub fn is_intact(&self) -> bool {
@@ -52,225 +71,188 @@ impl Verification {
     }
 }
 
-/// Something that is not as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LedgerFinding {
-    /// An entry is missing.
-    Missing {
-        /// Its place, counted from 1.
-        sequence: i64,
-    },
-    /// An entry, or the one before it, is not what was hashed.
-    Altered {
-        /// Its place.
-        sequence: i64,
-    },
-    /// What an entry vouches for is not what it was.
-    Contents {
-        /// The entry.
-        sequence: i64,
-        /// What it vouches for.
-        what: String,
-    },
-    /// Rows that no entry vouches for.
-    Unrecorded {
-        /// What they hold.
-        what: &'static str,
-        /// How many more, or with a minus fewer, there are than entries say.
-        rows: i64,
-    },
-    /// The ledger ends before its head: it was cut off.
-    CutOff {
-        /// Where it ends.
-        sequence: i64,
-        /// Where it ended when the head was written.
-        head: i64,
-    },
-    /// The head is of another ledger.
-    HeadDiffers {
-        /// The head's place.
-        sequence: i64,
-    },
-    /// The head is not where it is kept.
-    HeadMissing(PathBuf),
-    /// The head's file holds something else.
-    HeadUnreadable {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-impl fmt::Display for LedgerFinding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { sequence } => write!(f, "entry {sequence} is missing"),
-            Self::Altered { sequence } => {
-                write!(f, "entry {sequence}, or the one before it, was changed")
-            }
-            Self::Contents { sequence, what } => {
-                write!(f, "{what}, which entry {sequence} records, was changed or removed")
-            }
-            Self::Unrecorded { what, rows } if *rows > 0 => {
-                write!(f, "{rows} {what} more than the ledger records")
-            }
-            Self::Unrecorded { what, rows } => {
-                write!(f, "{} {what} fewer than the ledger records", rows.unsigned_abs())
-            }
-            Self::CutOff { sequence, head } => {
-                write!(
-                    f,
-                    "the ledger ends at entry {sequence}, and its head says that it reached entry {head}"
-                )
-            }
-            Self::HeadDiffers { sequence } => {
-                write!(f, "entry {sequence} is not the one that the head names")
-            }
-            Self::HeadMissing(path) => write!(f, "there is no head at {}", path.display()),
-            Self::HeadUnreadable { path, reason } => {
-                write!(f, "the head at {} cannot be read: {reason}", path.display())
-            }
-        }
-    }
-}
-
 impl StoreReader {
-    /// Checks the ledger, what it records, and the head that is kept at `head`. Without a head, a ledger that was
-    /// cut off at its end is not told from a shorter one. `known` is another head, kept elsewhere.
-    pub async fn verify(
+    /// Checks the ledger, what it records, and the head that is kept in the file `head`. Without a head, a ledger that
+    /// was cut off at its end is not told from a shorter one.
+    pub async fn verify(&self, head: Option<&Path>) -> Result<Verification, StoreError> {
+        self.verify_against(head, None).await
+    }
+
+    /// As [`verify`](Self::verify), and compares a head that was kept elsewhere too.
+    pub async fn verify_against(
         &self,
         head: Option<&Path>,
-        known: Option<&KnownHead>,
+        given: Option<&Head>,
     ) -> Result<Verification, StoreError> {
-        // The head is read first: whatever is appended meanwhile can only take the ledger past it.
-        let kept = head.map(|path| (path, head::read(path)));
+        // The file is read first: whatever is appended meanwhile can only take the ledger past it.
+        let file = head.map(|path| (path, head::read(path)));
+        let mut walk = Walk::default();
+        if let Some((_, Ok(Some(head)))) = &file {
+            walk.heads.push(ComparedHead { origin: HeadOrigin::File, head: *head, agrees: false });
+        }
+        if let Some(head) = given {
+            walk.heads.push(ComparedHead { origin: HeadOrigin::Given, head: *head, agrees: false });
+        }
         let mut connection = self.connection(VERIFY).await?;
         // One read transaction: all of it is of one moment, whatever is written meanwhile.
         let mut tx = connection.begin().await.during(VERIFY)?;
-        let mut walk = Walk::new(kept.as_ref().and_then(|(_, kept)| kept.as_ref().ok().copied().flatten()));
         walk.walk(&mut tx).await?;
-        let Walk { entries, mut findings, last, head_hash, contents, first_at, last_at, previous, .. } = walk;
-        let newest = last_at.map(|at| NewestEntry { sequence: last, hash: previous.to_string(), at });
-        findings.extend(contents.finish(&mut tx).await?);
-        if let Some(KnownHead(known)) = known {
-            let found = hash_at(&mut tx, known.sequence).await.ok().flatten();
-            findings.extend(compare_head(known, last, found));
-        }
-        let mut head_at = None;
-        if let Some((path, kept)) = kept {
-            match kept {
-                Ok(Some(kept)) => {
-                    let finding = compare_head(&kept, last, head_hash);
-                    head_at = finding.is_none().then_some(kept.sequence);
-                    findings.extend(finding);
-                }
-                Ok(None) => findings.push(LedgerFinding::HeadMissing(path.to_owned())),
-                Err(error) => findings
-                    .push(LedgerFinding::HeadUnreadable { path: path.to_owned(), reason: error.to_string() }),
+        let Walk { mut verification, heads, contents, .. } = walk;
+        verification.findings.extend(contents.finish(&mut tx).await?);
+        match file {
+            Some((path, Ok(None))) => verification.findings.push(LedgerFinding::HeadMissing(path.to_owned())),
+            Some((path, Err(error))) => {
+                let finding =
+                    LedgerFinding::HeadUnreadable { path: path.to_owned(), reason: error.to_string() };
+                verification.findings.push(finding);
             }
+            Some((_, Ok(Some(_)))) | None => {}
         }
-        Ok(Verification { entries, findings, first_at, newest, head_at })
+        let newest = verification.newest.sequence;
+        verification.findings.extend(heads.iter().filter_map(|head| head.finding(newest)));
+        verification.heads = heads;
+        Ok(verification)
     }
 }
 
-fn compare_head(kept: &Head, last: i64, found: Option<Sha>) -> Option<LedgerFinding> {
-    if *kept == Head::START || found == Some(kept.hash) {
-        return None;
+impl ComparedHead {
+    fn finding(&self, newest: i64) -> Option<LedgerFinding> {
+        let (head, origin) = (self.head.sequence, self.origin);
+        match self.agrees {
+            true => None,
+            false if head > newest => Some(LedgerFinding::CutOff { sequence: newest, head, origin }),
+            false => Some(LedgerFinding::HeadDiffers { sequence: head, origin }),
+        }
     }
-    Some(if kept.sequence > last {
-        LedgerFinding::CutOff { sequence: last, head: kept.sequence }
-    } else {
-        LedgerFinding::HeadDiffers { sequence: kept.sequence }
-    })
 }
 
-/// One row of the ledger.
-#[derive(sqlx::FromRow)]
-pub(super) struct Row {
+/// One row of the ledger, as bytes: whoever changes it need not keep to what amiwarden writes.
+pub(super) struct Row<'a> {
     pub(super) sequence: i64,
-    at: i64,
-    pub(super) kind: String,
-    pub(super) run_key: Option<String>,
-    pub(super) body: String,
-    hash: Vec<u8>,
+    pub(super) at: i64,
+    kind: &'a [u8],
+    run: Option<&'a [u8]>,
+    body: &'a [u8],
+    hash: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    fn unpack(packed: &mut Packed<'a>) -> Result<Self, StoreError> {
+        Ok(Self {
+            sequence: packed.integer()?,
+            at: packed.integer()?,
+            kind: packed.bytes()?,
+            run: packed.value()?,
+            body: packed.bytes()?,
+            hash: packed.bytes()?,
+        })
+    }
+
+    /// The run's name, empty where there is none.
+    pub(super) fn run(&self) -> String {
+        self.run.map_or_else(String::new, |run| String::from_utf8_lossy(run).into_owned())
+    }
 }
 
 /// A walk along the chain.
 struct Walk {
-    entries: usize,
-    findings: Vec<LedgerFinding>,
+    verification: Verification,
+    /// The place of the entry before.
     last: i64,
-    first_at: Option<Timestamp>,
-    last_at: Option<Timestamp>,
+    /// Its hash.
     previous: Sha,
-    head: Option<Head>,
-    /// The hash of the entry that the head names.
-    head_hash: Option<Sha>,
+    heads: Vec<ComparedHead>,
     contents: Contents,
 }
 
-impl Walk {
-    fn new(head: Option<Head>) -> Self {
+impl Default for Walk {
+    fn default() -> Self {
         Self {
-            entries: 0,
-            findings: Vec::new(),
+            verification: Verification {
+                entries: 0,
+                from: None,
+                to: None,
+                newest: Head::START,
+                heads: Vec::new(),
+                findings: Vec::new(),
+            },
             last: 0,
             first_at: None,
             last_at: None,
             previous: GENESIS,
-            head,
-            head_hash: None,
+            heads: Vec::new(),
             contents: Contents::default(),
         }
     }
+}
 
+impl Walk {
     async fn walk(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let mut after = i64::MIN;
-        loop {
-            let page: Vec<Row> = sqlx::query_as(
-                "select sequence, at, kind, run_key, body, hash from ledger
-                 where sequence > ?1 order by sequence limit ?2",
-            )
-            .bind(after)
-            .bind(PAGE_MAX)
-            .fetch_all(&mut *connection)
-            .await
-            .during(VERIFY)?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = last.sequence;
-            for row in page {
-                self.step(&row);
-                let finding = self.contents.check(connection, &row).await?;
-                self.findings.extend(finding);
+        for compared in &mut self.heads {
+            compared.agrees = compared.head == Head::START;
+        }
+        let mut next = Some(i64::MIN);
+        while let Some(from) = next {
+            let packed = read_page(connection, from).await?;
+            let mut packed = Packed::new(&packed);
+            let mut page = Vec::new();
+            while !packed.is_at_end() {
+                let row = Row::unpack(&mut packed)?;
+                let claim = Claim::read(row.kind, row.body);
+                page.push((row, claim));
+            }
+            let Some((last, _)) = page.last() else { break };
+            next = last.sequence.checked_add(1);
+            let mut vouched = self.contents.look_up(connection, &page).await?;
+            for (row, claim) in &page {
+                self.step(row);
+                let finding = claim.as_ref().and_then(|claim| self.contents.check(row, claim, &mut vouched));
+                self.verification.findings.extend(finding);
             }
         }
+        Ok(())
     }
 
-    fn step(&mut self, row: &Row) {
-        self.entries += 1;
-        // One finding for a gap, however wide: what is between is equally gone.
-        if row.sequence != self.last + 1 {
-            self.findings.push(LedgerFinding::Missing { sequence: self.last + 1 });
+    fn step(&mut self, row: &Row<'_>) {
+        let Verification { entries, from, to, newest, findings, .. } = &mut self.verification;
+        *entries += 1;
+        // One finding for a gap, however wide: what is between is equally gone. Nothing goes before the first entry.
+        if row.sequence > self.last.saturating_add(1) {
+            findings.push(LedgerFinding::Missing { sequence: self.last + 1 });
         }
-        let entry = Entry {
-            sequence: row.sequence,
-            at: row.at,
-            kind: &row.kind,
-            run: row.run_key.as_deref(),
-            body: &row.body,
-        };
-        let stored = Sha::from_column(&row.hash);
-        if stored != Some(entry_hash(&self.previous, &entry)) {
-            self.findings.push(LedgerFinding::Altered { sequence: row.sequence });
+        let entry =
+            Entry { sequence: row.sequence, at: row.at, kind: row.kind, run: row.run, body: row.body };
+        let stored = Sha::from_column(row.hash);
+        if row.sequence < 1 || stored != Some(entry_hash(&self.previous, &entry)) {
+            findings.push(LedgerFinding::Altered { sequence: row.sequence });
+        }
+        let at = Timestamp::from_second(row.at).ok();
+        *from = from.or(at);
+        *to = at.or(*to);
+        if row.sequence < 1 {
+            return;
         }
         // The chain goes on from what is stored, so that one edit is one finding and not one for each entry after.
         self.previous = stored.unwrap_or(GENESIS);
         self.last = row.sequence;
-        self.last_at = Timestamp::from_second(row.at).ok();
-        self.first_at = self.first_at.or(self.last_at);
-        if self.head.is_some_and(|head| head.sequence == row.sequence) {
-            self.head_hash = stored;
+        *newest = Head { sequence: row.sequence, hash: self.previous };
+        for compared in &mut self.heads {
+            compared.agrees |= compared.head == *newest;
         }
     }
+}
+
+/// The next rows from a place on; nothing at the end.
+async fn read_page(connection: &mut SqliteConnection, from: i64) -> Result<Vec<u8>, StoreError> {
+    let sql = concat!(
+        "select ",
+        pack!("sequence", "at", "kind", "run_key", "body", "hash"),
+        " from (
+            select sequence, at, kind, run_key, body, hash from ledger
+            where sequence >= ?1 order by sequence limit ?2
+         )"
+    );
+    let packed: Option<Vec<u8>> =
+        sqlx::query_scalar(sql).bind(from).bind(PAGE_MAX).fetch_one(connection).await.during(VERIFY)?;
+    Ok(packed.unwrap_or_else(Vec::new))
 }

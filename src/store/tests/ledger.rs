@@ -9,7 +9,7 @@ use super::fixture::{
     step_report,
 };
 use crate::store::sha::Sha;
-use crate::store::{KnownHead, LedgerFinding, Standing, StoreReader, Verification};
+use crate::store::{HeadOrigin, LedgerFinding, Standing, StoreReader, Verification};
 
 /// One of everything that the ledger records. Yields how many entries that makes.
 async fn lived_in(place: &Place) -> i64 {
@@ -154,7 +154,7 @@ async fn a_deletion_of_any_entry_is_found() {
     for sequence in 1..=specimen.entries {
         let findings = specimen.mutilate(&format!("delete from ledger where sequence = {sequence}")).await;
         let expected = if sequence == specimen.entries {
-            LedgerFinding::CutOff { sequence: sequence - 1, head: sequence }
+            LedgerFinding::CutOff { sequence: sequence - 1, head: sequence, origin: HeadOrigin::File }
         } else {
             LedgerFinding::Missing { sequence }
         };
@@ -196,7 +196,10 @@ async fn an_end_that_was_cut_off_is_found_by_the_head_alone() {
     let head = specimen.entries;
     for sequence in 0..head {
         let findings = specimen.mutilate(&format!("delete from ledger where sequence > {sequence}")).await;
-        assert!(findings.contains(&LedgerFinding::CutOff { sequence, head }), "{sequence}: {findings:?}");
+        assert!(
+            findings.contains(&LedgerFinding::CutOff { sequence, head, origin: HeadOrigin::File }),
+            "{sequence}: {findings:?}"
+        );
     }
 }
 
@@ -206,7 +209,10 @@ async fn a_head_that_is_gone_or_of_another_ledger_is_found() {
     let place = &specimen.place;
     let zeros = "0".repeat(64);
     fs::write(place.head(), format!(r#"{{"sequence":3,"hash":"{zeros}"}}"#)).unwrap();
-    assert_eq!(verify(place).await.findings, [LedgerFinding::HeadDiffers { sequence: 3 }]);
+    assert_eq!(
+        verify(place).await.findings,
+        [LedgerFinding::HeadDiffers { sequence: 3, origin: HeadOrigin::File }]
+    );
     fs::write(place.head(), "not a head").unwrap();
     assert!(matches!(verify(place).await.findings[..], [LedgerFinding::HeadUnreadable { .. }]));
     fs::remove_file(place.head()).unwrap();
