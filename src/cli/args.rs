@@ -11,7 +11,6 @@ use clap_complete::Shell;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::audit::Moment;
 use crate::report::Format;
 use crate::store::LedgerHead;
 
@@ -313,8 +312,6 @@ pub(crate) enum FormatArg {
     Table,
     /// One document, for programs
     Json,
-    /// One document a line, for `audit export`
-    Jsonl,
     /// One row per image and action
     Csv,
     /// For pull requests and job summaries
@@ -325,7 +322,7 @@ impl From<FormatArg> for Format {
     fn from(format: FormatArg) -> Self {
         match format {
             FormatArg::Table => Self::Table,
-            FormatArg::Json | FormatArg::Jsonl => Self::Json,
+            FormatArg::Json => Self::Json,
             FormatArg::Csv => Self::Csv,
             FormatArg::Markdown => Self::Markdown,
         }

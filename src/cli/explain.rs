@@ -58,7 +58,7 @@ pub(super) async fn explain(global: &Global, image: &str) -> Result<Outcome, Fai
         .await
         .ok_or_else(|| anyhow!("no decision was made about {image}"))?;
     let text = match global.format {
-        FormatArg::Json | FormatArg::Jsonl => serde_json::to_string_pretty(&explanation.json())? + "\n",
+        FormatArg::Json => serde_json::to_string_pretty(&explanation.json())? + "\n",
         FormatArg::Table | FormatArg::Csv | FormatArg::Markdown => explanation.text(),
     };
     cloud.close().await;

@@ -34,7 +34,7 @@ pub(super) async fn history(global: &Global, image: Option<&str>, limit: u32) ->
 fn runs_text(runs: &[RunSummary], global: &Global) -> Result<Vec<u8>, Failure> {
     let mut out = Vec::new();
     match global.format {
-        FormatArg::Json | FormatArg::Jsonl => {
+        FormatArg::Json => {
             let runs = runs.iter().map(run_json).collect::<Vec<_>>();
             return pretty(&json!({ "schema": 1, "runs": runs }));
         }
@@ -119,7 +119,7 @@ fn all_of_runs(runs: &[RunSummary]) -> List {
 fn events_text(image: &str, events: &[ImageEvent], format: FormatArg) -> Result<Vec<u8>, Failure> {
     let mut out = Vec::new();
     match format {
-        FormatArg::Json | FormatArg::Jsonl => {
+        FormatArg::Json => {
             let events = events.iter().map(event_json).collect::<Vec<_>>();
             return pretty(&json!({ "schema": 1, "image_id": image, "events": events }));
         }

@@ -46,11 +46,6 @@ pub async fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
     let global = &cli.global;
-    if global.format == FormatArg::Jsonl && !matches!(cli.command, Command::Audit(_)) {
-        return Err(Failure::Usage(anyhow::anyhow!(
-            "`--format jsonl` is for `amiwarden audit export`: write `--format json`"
-        )));
-    }
     match cli.command {
         Command::Run(args) => run::run(global, &args).await,
         Command::Plan(args) => run::plan(global, &args).await,

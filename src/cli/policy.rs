@@ -17,7 +17,7 @@ use crate::policies;
 pub(super) fn list(global: &Global) -> Result<Outcome, Failure> {
     let rules = prepare::load_rules(prepare::load_config(global, None)?)?;
     let text = match global.format {
-        FormatArg::Json | FormatArg::Jsonl => as_json(&rules)?,
+        FormatArg::Json => as_json(&rules)?,
         FormatArg::Table | FormatArg::Csv | FormatArg::Markdown => as_text(&rules),
     };
     terminal::print(text.as_bytes())?;

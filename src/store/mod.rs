@@ -93,7 +93,7 @@ impl Store {
 
     /// Checks the ledger, what it records, and the head that is kept outside.
     pub async fn verify(&self) -> Result<Verification, StoreError> {
-        self.reader().verify(self.inner.ledger_head.as_deref(), None).await
+        self.reader().verify(self.inner.ledger_head.as_deref()).await
     }
 
     /// Writes the ledger's head and closes the file. Without it nothing is lost, but the head stays where the last

@@ -149,7 +149,7 @@ async fn read_only(database: &Path) -> Result<SqliteConnection, sqlx::Error> {
 /// and whatever was to be carried out has a decision behind it.
 async fn check_store(place: &Place) -> anyhow::Result<Result<(), String>> {
     let reader = StoreReader::open(&place.database()).await?;
-    let verification = reader.verify(Some(&place.head()), None).await?;
+    let verification = reader.verify(Some(&place.head())).await?;
     let open = reader.open_intents().await?;
     let runs = reader.runs(1000).await?;
     let intents: Vec<(String, String)> = sqlx::query_as(

@@ -14,5 +14,6 @@ mod main_job;
 mod moto;
 mod pacing;
 mod refusals;
+mod stopping;
 mod store_faults;
 mod undo;

@@ -149,7 +149,7 @@ impl Contents {
 
     /// Takes in what the run changed, and compares all that stands in the scope from then on.
     fn are_decisions_intact(&mut self, row: &Row<'_>, entry: &DecisionsBody, vouched: &mut Vouched) -> bool {
-        let changed = vouched.decisions.remove(&(row.run(), entry.scope.clone())).unwrap_or_else(Vec::new);
+        let changed = vouched.decisions.remove(&(row.run(), entry.scope.clone())).unwrap_or_default();
         self.decisions += changed.len();
         let standing = self.scopes.entry(entry.scope.clone()).or_default();
         let mut is_intact = true;

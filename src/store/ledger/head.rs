@@ -67,19 +67,6 @@ impl FromStr for Head {
     }
 }
 
-/// A head that somebody has kept elsewhere, such as in a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KnownHead(pub(in crate::store) Head);
-
-impl KnownHead {
-    /// Reads `SEQUENCE:HASH`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (sequence, hash) = text.split_once(':')?;
-        let sequence: i64 = sequence.parse().ok().filter(|sequence| *sequence > 0)?;
-        Some(Self(Head { sequence, hash: hash.parse().ok()? }))
-    }
-}
-
 /// The head, where the file exists. Anything in the file that is no head is an error of the kind
 /// [`InvalidData`](io::ErrorKind::InvalidData).
 pub(in crate::store) fn read(path: &Path) -> io::Result<Option<Head>> {

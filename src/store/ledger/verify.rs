@@ -34,23 +34,6 @@ pub struct Verification {
     pub heads: Vec<ComparedHead>,
     /// Everything that is not as it was written. Empty: intact.
     pub findings: Vec<LedgerFinding>,
-    /// When the first entry was written.
-    pub first_at: Option<Timestamp>,
-    /// The newest entry.
-    pub newest: Option<NewestEntry>,
-    /// The entry that the kept head names, where the ledger goes through it; 0 before the first.
-    pub head_at: Option<i64>,
-}
-
-/// Where a ledger ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewestEntry {
-    /// Its place, counted from 1.
-    pub sequence: i64,
-    /// Its hash in hexadecimal digits.
-    pub hash: String,
-    /// When it was written.
-    pub at: Timestamp,
 }
 
 /// A head that was kept, and whether the ledger goes on from it.
@@ -177,8 +160,6 @@ impl Default for Walk {
                 findings: Vec::new(),
             },
             last: 0,
-            first_at: None,
-            last_at: None,
             previous: GENESIS,
             heads: Vec::new(),
             contents: Contents::default(),
@@ -254,5 +235,5 @@ async fn read_page(connection: &mut SqliteConnection, from: i64) -> Result<Vec<u
     );
     let packed: Option<Vec<u8>> =
         sqlx::query_scalar(sql).bind(from).bind(PAGE_MAX).fetch_one(connection).await.during(VERIFY)?;
-    Ok(packed.unwrap_or_else(Vec::new))
+    Ok(packed.unwrap_or_default())
 }

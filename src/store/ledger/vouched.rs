@@ -164,7 +164,7 @@ async fn intents(
     );
     let packed: Option<Vec<u8>> =
         sqlx::query_scalar(sql).bind(list(wanted)?).fetch_one(connection).await.during(CHECK)?;
-    let packed = packed.unwrap_or_else(Vec::new);
+    let packed = packed.unwrap_or_default();
     let mut packed = Packed::new(&packed);
     let mut intents = HashMap::with_capacity(wanted.len());
     while !packed.is_at_end() {
@@ -196,7 +196,7 @@ async fn outcomes(
     );
     let packed: Option<Vec<u8>> =
         sqlx::query_scalar(sql).bind(list(wanted)?).fetch_one(connection).await.during(CHECK)?;
-    let packed = packed.unwrap_or_else(Vec::new);
+    let packed = packed.unwrap_or_default();
     let mut packed = Packed::new(&packed);
     let mut outcomes = HashMap::with_capacity(wanted.len());
     while !packed.is_at_end() {

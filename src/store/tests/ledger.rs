@@ -45,7 +45,7 @@ async fn lived_in(place: &Place) -> i64 {
 
 async fn verify(place: &Place) -> Verification {
     let reader = StoreReader::open(&place.store()).await.unwrap();
-    let verification = reader.verify(Some(&place.head()), None).await.unwrap();
+    let verification = reader.verify(Some(&place.head())).await.unwrap();
     reader.close().await;
     verification
 }
@@ -311,35 +311,4 @@ async fn a_head_that_cannot_be_written_is_reported_and_the_run_is_stored() {
     let error = store.finish_run(&cycle_report(1, &plan, &[])).await.unwrap_err();
     assert!(matches!(error, crate::store::StoreError::WriteHead { .. }), "{error:?}");
     assert!(store.reader().runs(1).await.unwrap()[0].finished_at.is_some());
-}
-
-#[tokio::test]
-async fn an_older_copy_and_another_head_are_found() {
-    let place = Place::new();
-    lived_in(&place).await;
-    let older = Place::new();
-    std::fs::copy(place.store(), older.store()).unwrap();
-    let store = place.open().await;
-    let newest = store.verify().await.unwrap().newest.unwrap();
-    store.begin_run(&new_run(4)).await.unwrap();
-    store.close().await.unwrap();
-    std::fs::copy(place.head(), older.head()).unwrap();
-    assert!(!verify(&older).await.is_intact(), "an older copy put back");
-
-    let known = KnownHead::parse(&format!("{}:{}", newest.sequence, newest.hash)).unwrap();
-    let reader = StoreReader::open(&place.store()).await.unwrap();
-    assert!(reader.verify(Some(&place.head()), Some(&known)).await.unwrap().is_intact());
-    let other = KnownHead::parse(&format!("{}:{}", newest.sequence - 1, newest.hash)).unwrap();
-    assert!(!reader.verify(Some(&place.head()), Some(&other)).await.unwrap().is_intact());
-    let ahead = KnownHead::parse(&format!("{}:{}", newest.sequence + 100, newest.hash)).unwrap();
-    assert!(!reader.verify(Some(&place.head()), Some(&ahead)).await.unwrap().is_intact());
-    reader.close().await;
-    for text in ["", "7", ":abc", "0:00", "7:zz"] {
-        assert_eq!(KnownHead::parse(text), None, "{text}");
-    }
-
-    std::fs::remove_file(place.head()).unwrap();
-    assert!(!verify(&place).await.is_intact(), "the head is gone");
-    std::fs::write(place.head(), "{}").unwrap();
-    assert!(!verify(&place).await.is_intact(), "the head is none");
 }
