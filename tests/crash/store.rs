@@ -39,8 +39,9 @@ fn can_trace() -> bool {
             "{REQUIRED_VARIABLE} is set, and strace does not work"
         );
         // Not `eprintln!`, which the test harness keeps to itself: who runs the tests should know.
-        let words = b"not done: killing amiwarden at each write to its store, which needs a working strace\n";
-        std::io::stderr().write_all(words).unwrap();
+        let notice =
+            b"not done: killing amiwarden at each write to its store, which needs a working strace\n";
+        std::io::stderr().write_all(notice).unwrap();
     }
     works
 }

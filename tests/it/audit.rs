@@ -16,7 +16,7 @@ fn lived_in() -> (Place, Value) {
 }
 
 fn database(place: &Place) -> String {
-    place.files().into_iter().find(|name| name.ends_with("-sandbox.db") || name.ends_with(".db")).unwrap()
+    place.files().into_iter().find(|name| name.ends_with("-sandbox.db")).unwrap()
 }
 
 fn audit(place: &Place, arguments: &[&str]) -> Finished {
@@ -35,8 +35,10 @@ fn tamper(place: &Place, sql: &str) {
                 .fetch_all(&mut connection)
                 .await
                 .unwrap();
-        let dropped: String = triggers.iter().map(|(name, _)| format!("drop trigger {name};")).collect();
-        let put_back: String = triggers.iter().map(|(_, text)| format!("{text};")).collect();
+        let dropped: Vec<String> = triggers.iter().map(|(name, _)| format!("drop trigger {name};")).collect();
+        let dropped = dropped.join(" ");
+        let put_back: Vec<String> = triggers.iter().map(|(_, text)| format!("{text};")).collect();
+        let put_back = put_back.join(" ");
         let sql = format!("{dropped} {sql}; {put_back}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
