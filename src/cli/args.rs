@@ -78,7 +78,7 @@ pub(crate) enum Command {
         /// The plan, or the beginning of its name
         plan: String,
     },
-    /// Change nothing until `resume`, whatever runs: takes effect at once, also on a run that is under way
+    /// Change nothing until `resume`: takes effect at once, also on a run that is under way; `undo` goes on
     Pause {
         /// Why, for those who wonder
         #[arg(long, value_name = "TEXT")]

@@ -206,8 +206,9 @@ fn event_words(kind: &ImageEventKind) -> String {
         ImageEventKind::Returned { state } => format!("seen again, {state}"),
         ImageEventKind::Decided(record) => format!("decided: {}", record_words(record)),
         ImageEventKind::NotDecided => "not decided about, because it was not seen".to_owned(),
-        ImageEventKind::Intended { intent_id, plan_id, step, .. } => {
-            format!("{} begun (change {intent_id} of {plan_id})", step.change.kind())
+        ImageEventKind::Intended { intent_id, plan_id, index, step, .. } => {
+            // The step as `undo` takes it.
+            format!("{} begun (change {intent_id}: {plan_id}/{})", step.change.kind(), index + 1)
         }
         ImageEventKind::Outcome { intent_id, report } => {
             let detail = report.outcome.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
@@ -257,8 +258,8 @@ fn event_json(event: &ImageEvent) -> Value {
         | ImageEventKind::Returned { state } => json!({ "state": state }),
         ImageEventKind::Decided(record) => json!({ "decision": record }),
         ImageEventKind::NotDecided => json!({}),
-        ImageEventKind::Intended { intent_id, plan_id, step, before } => json!({
-            "intent_id": intent_id, "plan_id": plan_id, "action": step.change.kind(), "step": step,
+        ImageEventKind::Intended { intent_id, plan_id, index, step, before } => json!({
+            "intent_id": intent_id, "plan_id": plan_id, "plan_step": index + 1, "action": step.change.kind(), "step": step,
             "before": before,
         }),
         ImageEventKind::Outcome { intent_id, report } => json!({

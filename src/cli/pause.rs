@@ -16,8 +16,9 @@ pub(super) fn pause(global: &Global, reason: Option<&str>) -> Result<Outcome, Fa
         .with_context(|| format!("cannot pause: {} cannot be written", file.path().display()))?;
     terminal::note(&if is_new {
         format!(
-            "paused: nothing is changed while {} exists (`amiwarden resume` removes it)",
-            file.path().display()
+            "paused: nothing is changed while {} exists (`{} resume` removes it)",
+            file.path().display(),
+            terminal::command(global)
         )
     } else {
         file.reason().unwrap_or_else(|| "changes were paused already".to_owned())

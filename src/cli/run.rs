@@ -207,10 +207,11 @@ async fn perform_task(
             let plan = planned.plan.clone();
             (planned, plan, BTreeMap::new())
         }
-        Earlier::Plan(plan) => {
+        Earlier::Plan(mut plan) => {
             let planned = cycle.plan(wishes.acceptance).await?;
             cycle.record_decisions(&planned).await?;
             let objections = planned.objections_to(&plan);
+            planned.prove_anew(&mut plan);
             (planned, plan, objections)
         }
         Earlier::Done(done) => {

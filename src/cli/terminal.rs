@@ -55,7 +55,7 @@ pub(super) fn style_of_preview(global: &Global) -> Style {
 }
 
 /// What to call amiwarden with, so that a suggested command works on the same configuration, store and account.
-fn command(global: &Global) -> String {
+pub(super) fn command(global: &Global) -> String {
     let mut command = "amiwarden".to_owned();
     if global.sandbox {
         command += " --sandbox";

@@ -20,6 +20,18 @@ impl Planned {
             .collect()
     }
 
+    /// Gives the steps of `plan` the proofs of today: what was known when it was made is not what lets it pass.
+    pub(crate) fn prove_anew(&self, plan: &mut Plan) {
+        for step in &mut plan.steps {
+            let today = self.plan.steps.iter().find(|today| is_same_change(today, step));
+            if let Some(today) = today {
+                step.proof.clone_from(&today.proof);
+                step.restorable_days = today.restorable_days;
+                step.because.clone_from(&today.because);
+            }
+        }
+    }
+
     fn objection_to(&self, step: &Step) -> Option<StepOutcome> {
         let Some(survey) = self.surveys.iter().find(|survey| survey.inventory.scope == step.scope) else {
             let reason = format!("this run does not reach {}", step.scope);

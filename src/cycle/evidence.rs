@@ -75,7 +75,7 @@ impl Planner<'_> {
     }
 }
 
-/// Reads every source of usage that is read as a whole and has not been. Returns whether there was one.
+/// Reads every source of usage that is read as a whole and has not been.
 pub(crate) async fn fetch_usage<R: CloudReader>(reader: &R, inventory: &mut Inventory, now: Timestamp) {
     let unread: Vec<Source> = unread_usage(inventory).collect();
     fetch_sources(reader, inventory, &unread, now).await;

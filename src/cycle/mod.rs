@@ -26,7 +26,7 @@ use crate::config::SpeedConfig;
 use crate::executor::{Clock, Executor, Gate, Rehearsed, rehearse_scope};
 use crate::pause::PauseFile;
 use crate::progress::Progress;
-use crate::store::{ScopeCount, Store, StoreError};
+use crate::store::{DoneStep, ScopeCount, Store, StoreError};
 
 pub(crate) use evidence::{Background, Planner};
 pub(crate) use survey::{RuleBook, Survey, ask_policies, list_images};
@@ -152,7 +152,9 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         for survey in &planned.surveys {
             let scope = &survey.inventory.scope;
             let tripped = |guard| {
-                planned.plan.tripped.iter().any(|tripped| tripped.guard == guard && tripped.scope == *scope)
+                // What `--accept` let pass becomes the truth only when the plan is carried out.
+                let plan = planned.accepted_plan.as_ref().unwrap_or(&planned.plan);
+                plan.tripped.iter().any(|tripped| tripped.guard == guard && tripped.scope == *scope)
             };
             if tripped(Guard::Clock) {
                 continue;
@@ -269,7 +271,9 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             let in_doubt =
                 open.iter().any(|open| open.step.scope == step.scope && open.step.image_id == step.image_id);
             // EC2 shows changes late: what was done a moment ago is not done twice.
-            let done = recent.iter().rev().find(|done| is_same_change(&done.step, step));
+            let is_this =
+                |done: &&DoneStep| is_same_change(&done.step, step) && done.step.change == step.change;
+            let done = recent.iter().rev().find(is_this);
             let reason = if in_doubt {
                 Some("an earlier change of the image is not settled yet".to_owned())
             } else if let Some(done) = done {

@@ -32,6 +32,14 @@ struct OfImage {
     kept: Vec<Kept>,
 }
 
+/// What is read once for each scope.
+#[derive(Default)]
+struct Readings {
+    bins: BTreeMap<Scope, RecycleBin>,
+    /// Who uses images.
+    inventories: BTreeMap<Scope, Inventory>,
+}
+
 /// What is in the Recycle Bin of a scope.
 struct RecycleBin {
     images: Listing<ImageId>,
@@ -48,12 +56,12 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             images.entry(key).or_default().push(intent);
         }
         let mut scopes: BTreeMap<Scope, usize> = BTreeMap::new();
-        let mut bins: BTreeMap<Scope, RecycleBin> = BTreeMap::new();
+        let mut readings = Readings::default();
         let mut all = OfImage::default();
         for ((scope, _), done) in images {
             *scopes.entry(scope.clone()).or_default() += 1;
             let of_image = match self.links.iter().find(|link| *link.reader.scope() == scope) {
-                Some(link) => self.plan_image(link, &done, &mut bins).await,
+                Some(link) => self.plan_image(link, &done, &mut readings).await,
                 None => refuse_all(&done, "this run does not reach its account and Region (`--region`)"),
             };
             all.steps.extend(of_image.steps);
@@ -79,13 +87,8 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         Ok(PlannedUndo { planned, undoes })
     }
 
-    async fn plan_image(
-        &self,
-        link: &Link<R, W>,
-        done: &[DoneIntent],
-        bins: &mut BTreeMap<Scope, RecycleBin>,
-    ) -> OfImage {
-        let present = match self.present(link, done, bins).await {
+    async fn plan_image(&self, link: &Link<R, W>, done: &[DoneIntent], readings: &mut Readings) -> OfImage {
+        let present = match self.present(link, done, &mut readings.bins).await {
             Ok(present) => present,
             Err(reason) => return refuse_all(done, &reason),
         };
@@ -102,9 +105,15 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         let scope = link.reader.scope();
         let steps = undo.steps(scope, &image, &present, &because);
         if let Some(step) = steps.iter().find(|step| step.change == Change::Disable) {
-            let proof = self.prove(link, &image).await;
+            let proof = self.prove(link, &image, &mut readings.inventories).await;
             if let Some(reason) = doubt(&proof) {
                 of_image.held.push(hold(step, reason));
+                let rest = "is not undone: it waits for the image to be disabled again, which is held";
+                let waiting = done.iter().filter(|done| done.step.change != Change::Enable);
+                of_image.kept.extend(waiting.map(|done| {
+                    let reason = format!("{} {rest}", done.step.change.kind());
+                    keep(done, reason, Some(rule(done)))
+                }));
                 return of_image;
             }
         }
@@ -163,17 +172,25 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         }
     }
 
-    /// Disabling an image again needs the same proof as disabling it in the first place.
-    async fn prove(&self, link: &Link<R, W>, image: &Image) -> Proof {
+    /// Disabling an image again needs the same proof as disabling it in the first place. Sources that are read as a
+    /// whole are read once for each scope.
+    async fn prove(
+        &self,
+        link: &Link<R, W>,
+        image: &Image,
+        inventories: &mut BTreeMap<Scope, Inventory>,
+    ) -> Proof {
         let now = (self.clock)();
-        let mut inventory = Inventory::new(link.reader.scope().clone(), now).with_usage(self.usage.clone());
-        inventory.add_images(link.reader.images().await);
-        fetch_usage(&link.reader, &mut inventory, now).await;
+        let scope = link.reader.scope();
+        let inventory = inventories
+            .entry(scope.clone())
+            .or_insert_with(|| Inventory::new(scope.clone(), now).with_usage(self.usage.clone()));
+        fetch_usage(&link.reader, inventory, now).await;
         let sources: Vec<Source> = self.usage.per_candidate().collect();
         for source in sources {
-            ask_about(&link.reader, &mut inventory, source, std::slice::from_ref(&image.id), now).await;
+            ask_about(&link.reader, inventory, source, std::slice::from_ref(&image.id), now).await;
         }
-        prove(&inventory, image, &Change::Disable)
+        prove(inventory, image, &Change::Disable)
     }
 }
 
@@ -247,8 +264,7 @@ fn kept(done: &[DoneIntent], undo: &Undo) -> Vec<Kept> {
         .refusals
         .iter()
         .filter_map(|refusal| {
-            let of_kind = |done: &&DoneIntent| done.step.change.kind() == refusal.kind;
-            let done = done.iter().rev().find(of_kind).or(done.last())?;
+            let done = refusal.changes.last().and_then(|place| done.get(*place)).or(done.last())?;
             let reason = format!("{} is not undone: {}", refusal.kind, refusal.reason);
             Some(keep(done, reason, Some(rule(done))))
         })
@@ -273,11 +289,13 @@ fn refuse_all(done: &[DoneIntent], reason: &str) -> OfImage {
 /// all.
 fn intents_of(done: &[DoneIntent], steps: &[Step], undo: &Undo) -> Vec<Vec<IntentId>> {
     let mut intents = vec![Vec::new(); steps.len()];
-    for done in done {
-        let kind = done.step.change.kind();
-        let is_refused = undo.refusals.iter().any(|refusal| refusal.kind == kind);
+    for (place, done) in done.iter().enumerate() {
+        // What is undone in part can still be asked for.
+        if undo.refusals.iter().any(|refusal| refusal.changes.contains(&place)) {
+            continue;
+        }
         let own = steps.iter().rposition(|step| restores(&step.change, &done.step.change));
-        let last = own.or(steps.len().checked_sub(1).filter(|_| !is_refused));
+        let last = own.or(steps.len().checked_sub(1));
         if let Some(index) = last {
             intents[index].push(done.intent_id);
         }

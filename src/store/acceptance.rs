@@ -47,13 +47,14 @@ pub struct Accepted {
 
 impl Store {
     /// Remembers every change that the surge guard holds in `plan` as accepted; and where the collapse guard tripped
-    /// in it, takes what was last counted in the scope for the truth. The other guards hold as ever.
+    /// in it, takes what the plan counted in the scope for the truth. The other guards hold as ever.
     pub async fn accept(&self, plan: &Plan, now: Timestamp) -> Result<Accepted, StoreError> {
         let mut tx = self.begin(ACCEPT).await?;
         let mut scopes_counted = Vec::new();
         for tripped in plan.tripped.iter().filter(|tripped| tripped.guard == Guard::Collapse) {
-            if accept_count(&mut tx, &tripped.scope).await? {
-                scopes_counted.push(&tripped.scope);
+            let Some(counted) = &tripped.counted else { continue };
+            if accept_count(&mut tx, &tripped.scope, counted).await? {
+                scopes_counted.push((&tripped.scope, counted));
             }
         }
         let held: Vec<&Held> = plan.held.iter().filter(|held| held.guard == Guard::Surge).collect();

@@ -3,7 +3,7 @@
 use amiwarden_core::{ImageId, ImageState, PlanId, RunId, Scope, Step, StepReport, Timestamp};
 use sqlx::SqliteConnection;
 
-use super::column::{from_json, instant, read_scope};
+use super::column::{from_json, instant, read_count, read_scope};
 use super::error::During;
 use super::{DecisionRecord, IntentId, SavedState, StoreError, StoreReader};
 
@@ -55,6 +55,8 @@ pub enum ImageEventKind {
         intent_id: IntentId,
         /// The plan that it belongs to.
         plan_id: PlanId,
+        /// The step's place in the plan, from 0.
+        index: usize,
         /// The step.
         step: Box<Step>,
         /// The image right before it.
@@ -188,11 +190,12 @@ async fn intents(
         common: Common,
         intent_id: i64,
         plan_key: String,
+        step_index: i64,
         step: String,
         before: String,
     }
     let rows: Vec<Row> = sqlx::query_as(
-        "select intent.intent_id, intent.at, intent.step, intent.before, plan.plan_key, run.run_key,
+        "select intent.intent_id, intent.at, intent.step_index, intent.step, intent.before, plan.plan_key, run.run_key,
                 scope.account, scope.region
          from intent
          join scope using (scope_id)
@@ -208,6 +211,7 @@ async fn intents(
         let kind = ImageEventKind::Intended {
             intent_id: IntentId(row.intent_id),
             plan_id: PlanId::new(row.plan_key),
+            index: read_count(row.step_index)?,
             step: Box::new(from_json("a step", &row.step)?),
             before: Box::new(from_json("the state before a step", &row.before)?),
         };

@@ -25,9 +25,8 @@ impl StoreReader {
             "select intent.step, outcome.at
              from outcome join intent using (intent_id)
              where outcome.outcome = 'done' and outcome.at > ?1 and not exists (
-                 select 1 from intent as later join run on run.run_id = later.run_id
-                 where run.command = 'undo' and later.intent_id > intent.intent_id
-                   and later.scope_id = intent.scope_id and later.image_key = intent.image_key
+                 select 1 from undo join outcome as undone on undone.intent_id = undo.intent_id
+                 where undo.undone_intent_id = intent.intent_id and undone.outcome = 'done'
              )
              order by outcome.outcome_id",
         )

@@ -61,15 +61,15 @@ impl Store {
     }
 }
 
-/// Takes what was last counted in a scope for the truth. Yields whether that is anything new.
-pub(super) async fn accept_count(tx: &mut Write, scope: &Scope) -> Result<bool, StoreError> {
+/// Takes `counted` for the truth about a scope. Yields whether that is anything new.
+pub(super) async fn accept_count(tx: &mut Write, scope: &Scope, counted: &Tally) -> Result<bool, StoreError> {
     let Some(scope) = find_scope(tx, scope).await? else { return Ok(false) };
-    let changed =
-        sqlx::query("update scope_count set baseline = counted where scope_id = ?1 and baseline <> counted")
-            .bind(scope)
-            .execute(&mut **tx)
-            .await
-            .during(RECORD)?;
+    let changed = sqlx::query("update scope_count set baseline = ?2 where scope_id = ?1 and baseline <> ?2")
+        .bind(scope)
+        .bind(to_json("counts", counted)?)
+        .execute(&mut **tx)
+        .await
+        .during(RECORD)?;
     Ok(changed.rows_affected() > 0)
 }
 

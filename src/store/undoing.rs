@@ -47,6 +47,7 @@ struct Row {
     step: String,
     before: String,
     at: i64,
+    is_undone: bool,
 }
 
 impl StoreReader {
@@ -61,7 +62,17 @@ impl StoreReader {
         };
         let rows: Vec<Row> = sqlx::query_as(
             "select intent.intent_id, intent.run_id, plan.plan_key, intent.step_index, intent.step,
-                    intent.before, intent.at
+                    intent.before, intent.at,
+                    -- By something that was carried out and not itself undone.
+                    exists (
+                        select 1 from undo
+                        join outcome on outcome.intent_id = undo.intent_id and outcome.outcome = 'done'
+                        where undo.undone_intent_id = intent.intent_id and not exists (
+                            select 1 from undo as again
+                            join outcome on outcome.intent_id = again.intent_id and outcome.outcome = 'done'
+                            where again.undone_intent_id = undo.intent_id
+                        )
+                    ) as is_undone
              from intent
              join plan on plan.plan_id = intent.plan_id
              join run on run.run_id = intent.run_id
@@ -72,16 +83,6 @@ impl StoreReader {
                    select 1 from outcome
                    where outcome.intent_id = intent.intent_id and outcome.outcome = 'done'
                )
-               -- Undone by something that was carried out and not itself undone.
-               and not exists (
-                   select 1 from undo
-                   join outcome on outcome.intent_id = undo.intent_id and outcome.outcome = 'done'
-                   where undo.undone_intent_id = intent.intent_id and not exists (
-                       select 1 from undo as again
-                       join outcome on outcome.intent_id = again.intent_id and outcome.outcome = 'done'
-                       where again.undone_intent_id = undo.intent_id
-                   )
-               )
              order by intent.intent_id",
         )
         .bind(plan)
@@ -91,7 +92,10 @@ impl StoreReader {
         .await
         .during(READ)?;
         let last = rows.iter().map(|row| row.run_id).max();
-        let is_wanted = |row: &Row| !matches!(wanted, Undoable::LastOfImage(_)) || Some(row.run_id) == last;
+        // The last run that changed the image stays the last when it has been undone: asking twice takes back nothing
+        // more.
+        let is_of_last = |row: &Row| !matches!(wanted, Undoable::LastOfImage(_)) || Some(row.run_id) == last;
+        let is_wanted = |row: &Row| is_of_last(row) && !row.is_undone;
         rows.into_iter().filter(is_wanted).map(Row::done).collect()
     }
 }

@@ -356,6 +356,7 @@ pub(super) fn troubled() -> CycleReport {
         scope: other.clone(),
         guard: Guard::Surge,
         reason: reason.to_owned(),
+        counted: None,
     });
     report.scopes.push(ScopeReport {
         scope: other.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use amiwarden_core::{ActionKind, ImageId, PlanId, PolicyName, Scope, Totals};
+use amiwarden_core::{ActionKind, ImageId, PlanId, PolicyName, Scope, Tally, Totals};
 use serde::{Deserialize, Serialize};
 
 use crate::store::IntentId;
@@ -41,9 +41,9 @@ pub(in crate::store) struct PlanBody {
 pub(in crate::store) struct AcceptanceBody<'a> {
     pub(in crate::store) plan: &'a PlanId,
     pub(in crate::store) accepted: Vec<(&'a Scope, &'a ImageId, ActionKind)>,
-    /// Scopes whose last reading counts from now on, although much is missing in it.
+    /// Scopes, and what is taken for the truth about them although much is missing in it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(in crate::store) counts: Vec<&'a Scope>,
+    pub(in crate::store) counts: Vec<(&'a Scope, &'a Tally)>,
 }
 
 /// Of [`EntryKind::Intent`](super::EntryKind::Intent).

@@ -34,8 +34,14 @@ async fn a_collapse_does_not_become_the_truth_until_somebody_accepts_it() {
     let mut tripped = plan("plan-1", Vec::new(), Vec::new());
     assert_eq!(store.accept(&tripped, day(2)).await.unwrap().scopes, 0);
     assert_eq!(baseline(&store).await, Some(tally(90)));
-    tripped.tripped =
-        vec![TrippedGuard { scope: scope(), guard: Guard::Collapse, reason: "less".to_owned() }];
+    tripped.tripped = vec![TrippedGuard {
+        scope: scope(),
+        guard: Guard::Collapse,
+        reason: "less".to_owned(),
+        counted: Some(tally(10)),
+    }];
+    // A later run counts still less, which nobody has looked at.
+    record(&store, &tally(3), true).await;
     assert_eq!(store.accept(&tripped, day(2)).await.unwrap().scopes, 1);
     assert_eq!(baseline(&store).await, Some(tally(10)));
     assert_eq!(store.accept(&tripped, day(3)).await.unwrap().scopes, 0);

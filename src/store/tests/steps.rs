@@ -143,6 +143,7 @@ async fn the_history_tells_each_change_with_the_state_before_and_what_became_of_
         ImageEventKind::Intended {
             intent_id,
             plan_id: plan.id.clone(),
+            index: 0,
             step: Box::new(plan.steps[0].clone()),
             before: Box::new(written.before),
         },

@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Scope;
+use crate::{Scope, Tally};
 pub use image::opted_out;
 pub(crate) use image::{ImageCheck, check_image, must_be_restorable};
 
@@ -103,4 +103,7 @@ pub struct TrippedGuard {
     pub guard: Guard,
     /// What it found.
     pub reason: String,
+    /// What was counted, where that is what a person may accept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Tally>,
 }

@@ -60,7 +60,7 @@ pub(crate) fn surge(
             let (too_many, passed) = candidates.into_iter().partition::<Vec<_>, _>(is_counted);
             candidates = passed;
             held.extend(too_many.into_iter().map(|candidate| (candidate, reason.clone())));
-            tripped.push(TrippedGuard { scope: scope.clone(), guard: Guard::Surge, reason });
+            tripped.push(TrippedGuard { scope: scope.clone(), guard: Guard::Surge, reason, counted: None });
         }
     }
     (Sifted { passed: candidates, held }, tripped)

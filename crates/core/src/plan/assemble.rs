@@ -9,7 +9,7 @@ use super::{Candidate, Held, Kept, Plan, PolicySettings, ScopeDraft, Step, Wante
 use crate::fingerprint::hex;
 use crate::guard::scope::per_cycle;
 use crate::{
-    Change, Fingerprint, Guard, ImageId, Limits, LimitsOverride, Mode, PlanId, PolicyName, Scope,
+    Change, Fingerprint, Guard, ImageId, Limits, LimitsOverride, Mode, PlanId, PolicyName, Scope, Tally,
     TrippedGuard,
 };
 
@@ -113,7 +113,7 @@ fn steps(mut candidates: Vec<Candidate>) -> Vec<Step> {
 struct Content<'a> {
     steps: Vec<StepContent<'a>>,
     held: Vec<(&'a Scope, &'a ImageId, &'a Change, Guard)>,
-    tripped: Vec<(&'a Scope, Guard)>,
+    tripped: Vec<(&'a Scope, Guard, &'a Option<Tally>)>,
 }
 
 #[derive(Serialize)]
@@ -140,7 +140,7 @@ fn plan_id(steps: &[Step], held: &[Held], tripped: &[TrippedGuard]) -> PlanId {
             })
             .collect(),
         held: held.iter().map(|held| (&held.scope, &held.image_id, &held.change, held.guard)).collect(),
-        tripped: tripped.iter().map(|tripped| (&tripped.scope, tripped.guard)).collect(),
+        tripped: tripped.iter().map(|tripped| (&tripped.scope, tripped.guard, &tripped.counted)).collect(),
     };
     let mut hash = Sha256::new();
     match serde_json::to_vec(&content) {

@@ -100,15 +100,18 @@ pub fn draft_scope(request: &PlanRequest<'_>) -> ScopeDraft {
 /// What makes the whole reading of the scope, or every age, untrustworthy: then nothing at all is changed there.
 fn doubt_about_the_scope(request: &PlanRequest<'_>) -> Option<TrippedGuard> {
     let PlanRequest { inventory, circumstances, limits, .. } = request;
-    let trip = |guard, reason| TrippedGuard { scope: inventory.scope.clone(), guard, reason };
+    let trip =
+        |guard, reason, counted| TrippedGuard { scope: inventory.scope.clone(), guard, reason, counted };
     if let Some(reason) = &circumstances.clock_doubt {
-        return Some(trip(Guard::Clock, reason.clone()));
+        return Some(trip(Guard::Clock, reason.clone(), None));
     }
     let baseline = circumstances.baseline.as_ref()?;
-    let reason = Tally::of(inventory).collapse_since(baseline, limits.collapse_percent)?;
+    let counted = Tally::of(inventory).or(baseline);
+    let reason = counted.collapse_since(baseline, limits.collapse_percent)?;
     Some(trip(
         Guard::Collapse,
         format!("{reason}, a fall of more than {} %: look, then accept the plan", limits.collapse_percent),
+        Some(counted),
     ))
 }
 

@@ -9,6 +9,8 @@
 
 mod parts;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -64,6 +66,8 @@ pub struct Refusal {
     pub kind: ActionKind,
     /// Why it stays.
     pub reason: String,
+    /// Which of the changes that were to be undone are not, or not wholly, by their places.
+    pub changes: BTreeSet<usize>,
 }
 
 impl Undo {
@@ -95,8 +99,12 @@ impl Undo {
         self.changes.iter().enumerate().map(step).collect()
     }
 
-    fn refuse(&mut self, kind: ActionKind, reason: impl Into<String>) {
-        let refusal = Refusal { kind, reason: reason.into() };
+    /// Notes that the changes that `touches` tells are not undone, or not wholly.
+    fn refuse(&mut self, done: &[DoneChange], reason: impl Into<String>, touches: impl Fn(&Change) -> bool) {
+        let touched = done.iter().enumerate().filter(|(_, done)| touches(&done.change));
+        let changes: BTreeSet<usize> = touched.clone().map(|(index, _)| index).collect();
+        let kind = touched.map(|(_, done)| done.change.kind()).last();
+        let refusal = Refusal { kind: kind.unwrap_or(ActionKind::Restore), reason: reason.into(), changes };
         if !self.refusals.contains(&refusal) {
             self.refusals.push(refusal);
         }
@@ -121,18 +129,15 @@ pub fn undo(done: &[DoneChange], present: &Present, now: Timestamp) -> Undo {
     work.description();
     work.tags();
     work.protection();
-    for change in done {
-        match change.change {
-            Change::RequireImdsV2 => undo.refuse(
-                ActionKind::RequireImdsv2,
-                "EC2 offers no way back from requiring IMDSv2; register a new image from its snapshots instead",
-            ),
-            Change::Restore { .. } => undo.refuse(
-                ActionKind::Restore,
-                "deregistering it again is for a policy and its guards",
-            ),
-            _ => {}
-        }
+    let is_imds = |change: &Change| *change == Change::RequireImdsV2;
+    if done.iter().any(|done| is_imds(&done.change)) {
+        let reason =
+            "EC2 offers no way back from requiring IMDSv2; register a new image from its snapshots instead";
+        undo.refuse(done, reason, is_imds);
+    }
+    let is_restore = |change: &Change| matches!(change, Change::Restore { .. });
+    if done.iter().any(|done| is_restore(&done.change)) {
+        undo.refuse(done, "deregistering it again is for a policy and its guards", is_restore);
     }
     undo
 }
@@ -141,16 +146,14 @@ pub fn undo(done: &[DoneChange], present: &Present, now: Timestamp) -> Undo {
 /// deregistered, with its launch permissions (EBS User Guide, "Restore deregistered AMIs from the Recycle Bin").
 fn restored(done: &[DoneChange], present: &Present, undo: &mut Undo) -> Option<(Image, LaunchPermissions)> {
     let deregistered = done.iter().rev().find(|done| matches!(done.change, Change::Deregister(_)));
-    let kind = deregistered.or(done.last()).map_or(ActionKind::Deregister, |done| done.change.kind());
     let Present::InRecycleBin { snapshots } = present else {
-        undo.refuse(kind, "the image is deregistered and not in the Recycle Bin: it cannot be brought back");
+        let reason = "the image is deregistered and not in the Recycle Bin: it cannot be brought back";
+        undo.refuse(done, reason, |_| true);
         return None;
     };
     let Some((deregistered, image)) = deregistered.and_then(|done| Some((done, done.image.clone()?))) else {
-        undo.refuse(
-            kind,
-            "the image is in the Recycle Bin, and what put it there is not among what is undone",
-        );
+        let reason = "the image is in the Recycle Bin, and what put it there is not among what is undone";
+        undo.refuse(done, reason, |_| true);
         return None;
     };
     undo.changes.push(Change::Restore { snapshots: snapshots.clone() });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{DoneChange, Undo};
 use crate::{
-    ActionKind, Change, DISABLED_AT_TAG, DeregistrationProtection, Fact, Image, ImageState, LaunchPermission,
+    Change, DISABLED_AT_TAG, DeregistrationProtection, Fact, Image, ImageState, LaunchPermission,
     LaunchPermissions, Reading, Timestamp,
 };
 
@@ -35,33 +35,37 @@ impl<'a> Work<'a> {
     }
 
     /// Brings one part back: `wanted` is the change that does it, nothing where it is as it was.
-    fn bring_back(&mut self, newest: &DoneChange, wanted: Option<Change>) {
+    fn bring_back(&mut self, newest: &DoneChange, wanted: Option<Change>, touches: fn(&Change) -> bool) {
         let Some(wanted) = wanted else { return };
         if self.still_holds(newest) {
             self.undo.changes.push(wanted);
         } else {
-            self.undo.refuse(newest.change.kind(), CHANGED_SINCE);
+            self.refuse(CHANGED_SINCE, touches);
         }
     }
 
+    fn refuse(&mut self, reason: impl Into<String>, touches: impl Fn(&Change) -> bool) {
+        self.undo.refuse(self.done, reason, touches);
+    }
+
     pub(super) fn state(&mut self) {
-        let touches = |change: &Change| matches!(change, Change::Disable | Change::Enable);
-        let Some((oldest, newest)) = self.touching(touches) else { return };
+        let Some((oldest, newest)) = self.touching(touches_state) else { return };
         let before = oldest.image.as_ref().map(|image| &image.state);
         let wanted = match (before, &self.image.state) {
             (Some(before), now) if before == now => None,
             (Some(ImageState::Available), _) => Some(Change::Enable),
             (Some(ImageState::Disabled), _) => Some(Change::Disable),
             _ => {
-                self.undo.refuse(newest.change.kind(), NOT_SAVED);
+                self.refuse(NOT_SAVED, touches_state);
                 None
             }
         };
-        self.bring_back(newest, wanted);
+        self.bring_back(newest, wanted, touches_state);
     }
 
     pub(super) fn launch_permissions(&mut self) {
         // A disabled image has no launch permissions, and can get none before it is enabled.
+        let is_enabled_again = self.undo.changes.contains(&Change::Enable);
         let will_be_disabled = match self.undo.changes.iter().rev().find_map(state_after) {
             Some(state) => state == ImageState::Disabled,
             None => self.image.state == ImageState::Disabled,
@@ -70,36 +74,37 @@ impl<'a> Work<'a> {
         let mut take = LaunchPermissions::new();
         let mut touched: BTreeSet<&LaunchPermission> = BTreeSet::new();
         for done in self.done {
-            let saved = done.launch_permissions.as_ref();
-            if saved.is_none() && touches_permissions(&done.change) {
-                self.undo.refuse(done.change.kind(), NOT_SAVED);
-            }
-            let Some(saved) = saved else { continue };
+            let Some(saved) = &done.launch_permissions else {
+                if touches_permissions(&done.change) {
+                    self.refuse(NOT_SAVED, |change| *change == done.change);
+                }
+                continue;
+            };
             let grants: Vec<&LaunchPermission> = match &done.change {
                 Change::StripPublic => vec![&LaunchPermission::Everyone],
                 Change::StripShares(grants) | Change::Share(grants) => grants.iter().collect(),
                 Change::Disable => saved.iter().collect(),
                 _ => Vec::new(),
             };
-            for grant in grants {
-                // Only the oldest change that touched a grant knows what it was before all of them.
-                if !touched.insert(grant) {
-                    continue;
-                }
+            // Only the oldest change that touched a grant knows what it was before all of them.
+            for grant in grants.into_iter().filter(|grant| touched.insert(grant)) {
                 match (saved.contains(grant), self.permissions.contains(grant)) {
-                    (true, false) => give.insert(grant.clone()),
-                    (false, true) => take.insert(grant.clone()),
-                    (true, true) | (false, false) => continue,
-                };
+                    // Somebody else has enabled the image and knows whom it is shared with.
+                    (true, false)
+                        if done.change == Change::Disable && !is_enabled_again && !will_be_disabled =>
+                    {
+                        self.refuse(CHANGED_SINCE, |change| *change == Change::Disable);
+                    }
+                    (true, false) => _ = give.insert(grant.clone()),
+                    (false, true) => _ = take.insert(grant.clone()),
+                    (true, true) | (false, false) => {}
+                }
             }
         }
         if will_be_disabled {
             if !give.is_empty() {
-                let kind = ActionKind::Share;
-                self.undo.refuse(
-                    kind,
-                    "the image is disabled: launch permissions can only be given to an enabled one",
-                );
+                let reason = "the image is disabled: launch permissions can only be given to an enabled one";
+                self.refuse(reason, touches_permissions);
             }
             return;
         }
@@ -115,13 +120,13 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn description(&mut self) {
-        let touches = |change: &Change| matches!(change, Change::SetDescription(_));
+        let touches: fn(&Change) -> bool = |change| matches!(change, Change::SetDescription(_));
         let Some((oldest, newest)) = self.touching(touches) else { return };
         let Some(before) = &oldest.image else { return };
         let text = |image: &Image| image.description.clone().unwrap_or_default();
         let wanted = text(before);
         let change = (wanted != text(self.image)).then_some(Change::SetDescription(wanted));
-        self.bring_back(newest, change);
+        self.bring_back(newest, change, touches);
     }
 
     pub(super) fn tags(&mut self) {
@@ -149,7 +154,7 @@ impl<'a> Work<'a> {
                 continue;
             }
             if !is_ours {
-                self.undo.refuse(newest.change.kind(), format!("the tag {key}: {CHANGED_SINCE}"));
+                self.refuse(format!("the tag {key}: {CHANGED_SINCE}"), touches);
                 continue;
             }
             match before {
@@ -172,16 +177,17 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn protection(&mut self) {
-        let touches = |change: &Change| matches!(change, Change::Protect { .. } | Change::Unprotect);
+        let touches: fn(&Change) -> bool =
+            |change| matches!(change, Change::Protect { .. } | Change::Unprotect);
         let Some((oldest, newest)) = self.touching(touches) else { return };
         let Some(before) = oldest.image.as_ref().map(|image| &image.protection) else { return };
         let now = &self.image.protection;
         let wanted = match before {
             _ if before == now => None,
             DeregistrationProtection::On if *now == DeregistrationProtection::OnWithCooldown => {
-                self.undo.refuse(
-                    newest.change.kind(),
+                self.refuse(
                     "EC2 takes a cooldown away only 24 hours after the protection has ended",
+                    touches,
                 );
                 None
             }
@@ -198,21 +204,20 @@ impl<'a> Work<'a> {
                 Some(Change::Unprotect)
             }
         };
-        self.bring_back(newest, wanted);
+        self.bring_back(newest, wanted, touches);
     }
 
     pub(super) fn deprecation(&mut self) {
-        let touches = |change: &Change| {
-            matches!(change, Change::Deprecate(_) | Change::SetDeprecation(_) | Change::Undeprecate)
-        };
+        let touches: fn(&Change) -> bool =
+            |change| matches!(change, Change::Deprecate(_) | Change::SetDeprecation(_) | Change::Undeprecate);
         let Some((oldest, newest)) = self.touching(touches) else { return };
         let Some(before) = oldest.image.as_ref().map(|image| &image.deprecated_at) else { return };
         let wanted = match before {
             before if *before == self.image.deprecated_at => None,
             Reading::Absent if self.permissions.contains(&LaunchPermission::Everyone) => {
-                self.undo.refuse(
-                    newest.change.kind(),
+                self.refuse(
                     "EC2 takes the deprecation of a public image away only once it is private",
+                    touches,
                 );
                 None
             }
@@ -226,12 +231,16 @@ impl<'a> Work<'a> {
                 Some(Change::SetDeprecation(*at))
             }
             Reading::Unreadable(_) => {
-                self.undo.refuse(newest.change.kind(), NOT_SAVED);
+                self.refuse(NOT_SAVED, touches);
                 None
             }
         };
-        self.bring_back(newest, wanted);
+        self.bring_back(newest, wanted, touches);
     }
+}
+
+fn touches_state(change: &Change) -> bool {
+    matches!(change, Change::Disable | Change::Enable)
 }
 
 fn state_after(change: &Change) -> Option<ImageState> {

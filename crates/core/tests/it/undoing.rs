@@ -47,10 +47,9 @@ fn p3_a_disabled_image_is_enabled_and_given_back_to_everyone() {
     let now = tagged(disabled(before.clone()), DISABLED_AT_TAG, "2026-06-01T00:00:00Z");
     let give_back = Change::Share(grants(&["444455556666", "all"]));
     check(&[done(Change::Disable, &before)], &listed(&now, &[]), &[Change::Enable, give_back], &[]);
-    // Somebody has enabled it: only what is still missing is given back, and nothing is done to its state.
+    // Somebody has enabled it since, and knows whom it is shared with.
     let undo = [done(Change::Disable, &before)];
-    let missing = Change::Share(grants(&["all"]));
-    check(&undo, &listed(&before, &["444455556666"]), &[missing], &[]);
+    check(&undo, &listed(&before, &["444455556666"]), &[], &["disable"]);
 }
 
 #[test]
@@ -97,6 +96,23 @@ fn what_somebody_changed_since_stays() {
     described.description = Some("theirs".to_owned());
     let ours = done(Change::SetDescription("ours".to_owned()), &before);
     check(&[ours], &listed(&described, &[]), &[], &["set_description"]);
+}
+
+#[test]
+fn p3_a_change_that_is_undone_in_part_is_not_undone() {
+    let before = image("ami-1", 100);
+    let two = Change::Tag(BTreeMap::from(["A", "B"].map(|key| (key.to_owned(), "ours".to_owned()))));
+    let theirs = tagged(tagged(image("ami-1", 100), "A", "ours"), "B", "theirs");
+    let undo = check(&[done(two, &before)], &listed(&theirs, &[]), &[untag("A")], &["tag"]);
+    assert_eq!(undo.refusals[0].changes, BTreeSet::from([0]));
+    // What cannot be given to a disabled image is a refusal of what was taken away, and of nothing else.
+    let strip = done(Change::StripShares(grants(&["444455556666"])), &before);
+    let described = done(Change::SetDescription("ours".to_owned()), &before);
+    let mut now = disabled(before.clone());
+    now.description = Some("ours".to_owned());
+    let back = Change::SetDescription(String::new());
+    let undo = check(&[described, strip], &listed(&now, &[]), &[back], &["strip_shares"]);
+    assert_eq!(undo.refusals[0].changes, BTreeSet::from([1]));
 }
 
 #[test]
