@@ -101,9 +101,9 @@ impl Undo {
 
     /// Notes that the changes that `touches` tells are not undone, or not wholly.
     fn refuse(&mut self, done: &[DoneChange], reason: impl Into<String>, touches: impl Fn(&Change) -> bool) {
-        let touched = done.iter().enumerate().filter(|(_, done)| touches(&done.change));
-        let changes: BTreeSet<usize> = touched.clone().map(|(index, _)| index).collect();
-        let kind = touched.map(|(_, done)| done.change.kind()).last();
+        let concerned = done.iter().enumerate().filter(|(_, done)| touches(&done.change));
+        let changes: BTreeSet<usize> = concerned.clone().map(|(index, _)| index).collect();
+        let kind = concerned.map(|(_, done)| done.change.kind()).last();
         let refusal = Refusal { kind: kind.unwrap_or(ActionKind::Restore), reason: reason.into(), changes };
         if !self.refusals.contains(&refusal) {
             self.refusals.push(refusal);
