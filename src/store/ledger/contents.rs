@@ -1,7 +1,7 @@
 //! What the entries vouch for: plans, decisions, intents and outcomes are stored in tables of their own, and the
 //! ledger holds their digests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use amiwarden_core::{PlanId, Scope};
 use serde::de::DeserializeOwned;
@@ -71,12 +71,8 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 }
 
 impl Contents {
-    /// Reads what the entries of a page vouch for.
-    pub(super) async fn look_up(
-        &mut self,
-        connection: &mut SqliteConnection,
-        page: &[(Row<'_>, Option<Claim>)],
-    ) -> Result<Vouched, StoreError> {
+    /// What has to be read to check the entries of a page.
+    pub(super) fn wanted(&mut self, page: &[(&Row<'_>, Option<Claim>)]) -> Wanted {
         let mut wanted = Wanted::default();
         for (row, claim) in page {
             match claim {
@@ -98,7 +94,7 @@ impl Contents {
         }
         wanted.runs.sort_unstable();
         wanted.runs.dedup();
-        Vouched::read(connection, &wanted).await
+        wanted
     }
 
     /// Compares what one entry vouches for with what is stored.
@@ -153,13 +149,18 @@ impl Contents {
         self.decisions += changed.len();
         let standing = self.scopes.entry(entry.scope.clone()).or_default();
         let mut is_intact = true;
+        let mut images = BTreeSet::new();
         for decision in changed {
-            is_intact &= decision.is_consistent && decision.at == row.at;
             standing.digest = None;
-            match decision.digest {
-                Some(digest) => standing.by_image.insert(decision.image, digest),
+            // A run adds a row where a decision changes, and one for each image at most.
+            let before = match decision.digest {
+                Some(digest) => standing.by_image.insert(decision.image.clone(), digest),
                 None => standing.by_image.remove(&decision.image),
             };
+            is_intact &= decision.is_consistent
+                && decision.at == row.at
+                && before != decision.digest
+                && images.insert(decision.image);
         }
         // In most runs nothing changes, and there may be many images.
         let digest = *standing.digest.get_or_insert_with(|| {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use amiwarden_core::Timestamp;
+use futures::future::join;
 use sqlx::{Connection, SqliteConnection};
 
 use super::contents::{Claim, Contents};
@@ -10,6 +11,7 @@ use super::encoding::{Entry, GENESIS, entry_hash};
 use super::finding::{HeadOrigin, LedgerFinding};
 use super::head::{self, Head};
 use super::packed::{Packed, pack};
+use super::vouched::Vouched;
 use crate::store::error::During;
 use crate::store::sha::Sha;
 use crate::store::{StoreError, StoreReader};
@@ -172,26 +174,29 @@ impl Walk {
         for compared in &mut self.heads {
             compared.agrees = compared.head == Head::START;
         }
-        let mut next = Some(i64::MIN);
-        while let Some(from) = next {
-            let packed = read_page(connection, from).await?;
-            let mut packed = Packed::new(&packed);
-            let mut page = Vec::new();
-            while !packed.is_at_end() {
-                let row = Row::unpack(&mut packed)?;
-                let claim = Claim::read(row.kind, row.body);
-                page.push((row, claim));
-            }
-            let Some((last, _)) = page.last() else { break };
-            next = last.sequence.checked_add(1);
-            let mut vouched = self.contents.look_up(connection, &page).await?;
+        let mut packed = read_page(connection, i64::MIN).await?;
+        loop {
+            let rows = unpack(&packed)?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            let found = self.verification.findings.len();
+            // While SQLite reads, this thread parses and hashes.
+            let (next, page) = join(read_on(connection, last.sequence), async {
+                rows.iter().map(|row| (row, Claim::read(row.kind, row.body))).collect::<Vec<_>>()
+            })
+            .await;
+            let wanted = self.contents.wanted(&page);
+            let (vouched, ()) = join(Vouched::read(connection, &wanted), async {
+                rows.iter().for_each(|row| self.step(row));
+            })
+            .await;
+            let mut vouched = vouched?;
             for (row, claim) in &page {
-                self.step(row);
                 let finding = claim.as_ref().and_then(|claim| self.contents.check(row, claim, &mut vouched));
                 self.verification.findings.extend(finding);
             }
+            self.verification.findings[found..].sort_by_key(LedgerFinding::sequence);
+            packed = next?;
         }
-        Ok(())
     }
 
     fn step(&mut self, row: &Row<'_>) {
@@ -220,6 +225,24 @@ impl Walk {
         for compared in &mut self.heads {
             compared.agrees |= compared.head == *newest;
         }
+    }
+}
+
+/// The rows of a page.
+fn unpack(packed: &[u8]) -> Result<Vec<Row<'_>>, StoreError> {
+    let mut packed = Packed::new(packed);
+    let mut rows = Vec::new();
+    while !packed.is_at_end() {
+        rows.push(Row::unpack(&mut packed)?);
+    }
+    Ok(rows)
+}
+
+/// The rows after a place; nothing at the end.
+async fn read_on(connection: &mut SqliteConnection, after: i64) -> Result<Vec<u8>, StoreError> {
+    match after.checked_add(1) {
+        Some(from) => read_page(connection, from).await,
+        None => Ok(Vec::new()),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use amiwarden_core::{PlanId, Scope};
 use futures::TryStreamExt;
+use futures::future::join;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
@@ -71,12 +72,12 @@ impl Vouched {
         if !wanted.runs.is_empty() {
             vouched.decisions = decisions(connection, &wanted.runs).await?;
         }
-        if !wanted.intents.is_empty() {
-            vouched.intents = intents(connection, &wanted.intents).await?;
-        }
-        if !wanted.outcomes.is_empty() {
-            vouched.outcomes = outcomes(connection, &wanted.outcomes).await?;
-        }
+        let intents = packed(connection, INTENTS, &wanted.intents).await?;
+        // While SQLite reads on, this thread hashes.
+        let (outcomes, intents) =
+            join(packed(connection, OUTCOMES, &wanted.outcomes), async { read_intents(&intents) }).await;
+        vouched.intents = intents?;
+        vouched.outcomes = read_outcomes(&outcomes?)?;
         Ok(vouched)
     }
 }
@@ -143,30 +144,54 @@ async fn decisions(
     Ok(decisions)
 }
 
-async fn intents(
+const INTENTS: &str = concat!(
+    "select ",
+    pack!(
+        "intent_id",
+        "run_key",
+        "plan_key",
+        "step_index",
+        "image_key",
+        "step",
+        "before",
+        "at",
+        "account",
+        "region"
+    ),
+    " from (
+        select intent.intent_id, run.run_key, plan.plan_key, intent.step_index, intent.image_key, intent.step,
+               intent.before, intent.at, scope.account, scope.region
+        from json_each(?1)
+        cross join intent on intent.intent_id = json_each.value
+        join run on run.run_id = intent.run_id
+        join plan on plan.plan_id = intent.plan_id
+        join scope on scope.scope_id = intent.scope_id
+     )"
+);
+
+const OUTCOMES: &str = concat!(
+    "select ",
+    pack!("outcome_id", "intent_id", "outcome", "report", "at"),
+    " from json_each(?1) cross join outcome on outcome.outcome_id = json_each.value"
+);
+
+/// The rows of these numbers, as the statement packs them.
+async fn packed(
     connection: &mut SqliteConnection,
+    sql: &'static str,
     wanted: &[i64],
-) -> Result<HashMap<i64, StoredIntent>, StoreError> {
-    let sql = concat!(
-        "select ",
-        pack!(
-            "intent_id", "run_key", "plan_key", "step_index", "image_key", "step", "before", "at", "account", "region"
-        ),
-        " from (
-            select intent.intent_id, run.run_key, plan.plan_key, intent.step_index, intent.image_key, intent.step,
-                   intent.before, intent.at, scope.account, scope.region
-            from json_each(?1)
-            cross join intent on intent.intent_id = json_each.value
-            join run on run.run_id = intent.run_id
-            join plan on plan.plan_id = intent.plan_id
-            join scope on scope.scope_id = intent.scope_id
-         )"
-    );
+) -> Result<Vec<u8>, StoreError> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
     let packed: Option<Vec<u8>> =
         sqlx::query_scalar(sql).bind(list(wanted)?).fetch_one(connection).await.during(CHECK)?;
-    let packed = packed.unwrap_or_default();
-    let mut packed = Packed::new(&packed);
-    let mut intents = HashMap::with_capacity(wanted.len());
+    Ok(packed.unwrap_or_default())
+}
+
+fn read_intents(packed: &[u8]) -> Result<HashMap<i64, StoredIntent>, StoreError> {
+    let mut packed = Packed::new(packed);
+    let mut intents = HashMap::new();
     while !packed.is_at_end() {
         let id = packed.integer()?;
         let columns = IntentColumns {
@@ -185,20 +210,9 @@ async fn intents(
     Ok(intents)
 }
 
-async fn outcomes(
-    connection: &mut SqliteConnection,
-    wanted: &[i64],
-) -> Result<HashMap<i64, Sha>, StoreError> {
-    let sql = concat!(
-        "select ",
-        pack!("outcome_id", "intent_id", "outcome", "report", "at"),
-        " from json_each(?1) cross join outcome on outcome.outcome_id = json_each.value"
-    );
-    let packed: Option<Vec<u8>> =
-        sqlx::query_scalar(sql).bind(list(wanted)?).fetch_one(connection).await.during(CHECK)?;
-    let packed = packed.unwrap_or_default();
-    let mut packed = Packed::new(&packed);
-    let mut outcomes = HashMap::with_capacity(wanted.len());
+fn read_outcomes(packed: &[u8]) -> Result<HashMap<i64, Sha>, StoreError> {
+    let mut packed = Packed::new(packed);
+    let mut outcomes = HashMap::new();
     while !packed.is_at_end() {
         let (id, intent) = (packed.integer()?, IntentId(packed.integer()?));
         let (outcome, report, at) = (packed.bytes()?, packed.bytes()?, packed.integer()?);

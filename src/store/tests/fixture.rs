@@ -43,11 +43,17 @@ impl Place {
         Store::open(&self.store(), self.options()).await.unwrap()
     }
 
-    /// Runs SQL on the closed store as somebody else would, with the triggers of these names out of the way.
-    pub(super) async fn tamper(&self, sql: &str) {
-        use sqlx::{ConnectOptions, Connection};
+    /// A connection such as anybody can make who has the file.
+    pub(super) async fn connect(&self) -> sqlx::SqliteConnection {
+        use sqlx::ConnectOptions;
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.store());
-        let mut connection = options.foreign_keys(false).connect().await.unwrap();
+        options.foreign_keys(false).connect().await.unwrap()
+    }
+
+    /// Runs SQL on the closed store as somebody else would.
+    pub(super) async fn tamper(&self, sql: &str) {
+        use sqlx::Connection;
+        let mut connection = self.connect().await;
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     }

@@ -12,3 +12,4 @@ mod plans;
 mod runs;
 mod scope_counts;
 mod steps;
+mod tampering;
