@@ -186,7 +186,9 @@ impl Walk {
             .await;
             let wanted = self.contents.wanted(&page);
             let (vouched, ()) = join(Vouched::read(connection, &wanted), async {
-                rows.iter().for_each(|row| self.step(row));
+                for row in &rows {
+                    self.step(row);
+                }
             })
             .await;
             let mut vouched = vouched?;

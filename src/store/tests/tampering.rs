@@ -78,8 +78,14 @@ impl Specimen {
     /// What verifying finds after somebody has gone around the triggers, run `sql`, and put the triggers back.
     async fn mutilate(&self, sql: &str) -> Vec<LedgerFinding> {
         fs::write(self.place.store(), &self.newest).unwrap();
-        let dropped: String = self.triggers.iter().map(|(name, _)| format!("drop trigger {name};")).collect();
-        let put_back: String = self.triggers.iter().map(|(_, text)| format!("{text};")).collect();
+        let dropped: String = self
+            .triggers
+            .iter()
+            .map(|(name, _)| format!("drop trigger {name};"))
+            .collect::<Vec<_>>()
+            .concat();
+        let put_back: String =
+            self.triggers.iter().map(|(_, text)| format!("{text};")).collect::<Vec<_>>().concat();
         self.place.tamper(&format!("begin; {dropped} {sql}; {put_back} commit;")).await;
         verify(&self.place, None).await.findings
     }
@@ -101,7 +107,7 @@ async fn verify(place: &Place, given: Option<&LedgerHead>) -> Verification {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 #[tokio::test]
@@ -158,7 +164,12 @@ async fn every_byte_of_every_hash_and_body() {
     }
     // So many that opening the store for each would take minutes: each is made and taken back on one connection.
     let place = &specimen.place;
-    let dropped: String = specimen.triggers.iter().map(|(name, _)| format!("drop trigger {name};")).collect();
+    let dropped: String = specimen
+        .triggers
+        .iter()
+        .map(|(name, _)| format!("drop trigger {name};"))
+        .collect::<Vec<_>>()
+        .concat();
     place.tamper(&dropped).await;
     let (bodies, hashes) = (specimen.columns("cast(body as blob)").await, specimen.columns("hash").await);
     let reader = StoreReader::open(&place.store()).await.unwrap();
@@ -295,8 +306,14 @@ async fn every_row_that_the_ledger_vouches_for() {
                 assert!(findings.iter().any(is_named), "{sql}: {findings:?}");
             }
         }
-        let columns: String =
-            specimen.columns_of(table).await.into_iter().skip(1).map(|name| format!(", {name}")).collect();
+        let columns: String = specimen
+            .columns_of(table)
+            .await
+            .into_iter()
+            .skip(1)
+            .map(|name| format!(", {name}"))
+            .collect::<Vec<_>>()
+            .concat();
         let columns = columns.replace("plan_key", "plan_key || 'x'");
         let sql = format!("insert into {table} select 77{columns} from {table} where {id} = 1");
         let findings = specimen.mutilate(&sql).await;
