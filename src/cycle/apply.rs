@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use amiwarden_core::{Change, Fact, Mode, Plan, Step, StepOutcome};
 
-use super::{Planned, is_same_change};
+use super::Planned;
+use super::obstacles::is_same_change;
 
 impl Planned {
     /// The steps of `plan` that are not to be carried out, with what to report of them instead.

@@ -6,6 +6,7 @@
 
 mod apply;
 mod evidence;
+mod obstacles;
 mod standing;
 mod survey;
 mod undo;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use amiwarden_core::{
     Assembled, Circumstances, CloudReader, CloudWriter, Conflict, CycleReport, Duration, Guard, ImageId,
-    Kept, Limits, Mode, Plan, PolicyErrorReport, Rehearsal, RunId, Scope, ScopeReport, Step, StepOutcome,
+    Kept, Limits, Mode, Plan, PolicyErrorReport, Rehearsal, RunId, Scope, ScopeReport, StepOutcome,
     StepReport, Tally, Timestamp, UsageSettings, clock_doubt, estimate,
 };
 use futures::{StreamExt, TryStreamExt};
@@ -26,7 +27,7 @@ use crate::config::SpeedConfig;
 use crate::executor::{Clock, Executor, Gate, Rehearsed, rehearse_scope};
 use crate::pause::PauseFile;
 use crate::progress::Progress;
-use crate::store::{DoneStep, ScopeCount, Store, StoreError};
+use crate::store::{ScopeCount, Store, StoreError};
 
 pub(crate) use evidence::{Background, Planner};
 pub(crate) use survey::{RuleBook, Survey, ask_policies, list_images};
@@ -248,46 +249,6 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         Ok(rehearsals)
     }
 
-    /// The steps that are not even tried, with what to report of them: those that `objections` names, those whose
-    /// policy or rehearsal does not permit it, and those whose image an earlier change has left in doubt.
-    pub(crate) async fn obstacles(
-        &self,
-        plan: &Plan,
-        rehearsals: &[Rehearsal],
-        mut objections: BTreeMap<usize, StepOutcome>,
-        scopes: &[ScopeReport],
-    ) -> Result<BTreeMap<usize, StepOutcome>, CycleError> {
-        let open = self.store.open_intents().await?;
-        let earliest = Timestamp::from_second(self.started_at.as_second() - self.settle_after.as_seconds());
-        let recent = match earliest {
-            // A person who takes something back means it.
-            Ok(since) if !self.is_undo => self.store.reader().done_since(since).await?,
-            Ok(_) | Err(_) => Vec::new(),
-        };
-        for (index, (step, rehearsal)) in plan.steps.iter().zip(rehearsals).enumerate() {
-            if objections.contains_key(&index) {
-                continue;
-            }
-            let in_doubt =
-                open.iter().any(|open| open.step.scope == step.scope && open.step.image_id == step.image_id);
-            // EC2 shows changes late: what was done a moment ago is not done twice.
-            let is_this =
-                |done: &&DoneStep| is_same_change(&done.step, step) && done.step.change == step.change;
-            let done = recent.iter().rev().find(is_this);
-            let reason = if in_doubt {
-                Some("an earlier change of the image is not settled yet".to_owned())
-            } else if let Some(done) = done {
-                Some(format!("it was carried out at {}, which EC2 does not show yet", done.at))
-            } else {
-                self.obstacle(step, rehearsal, scopes)
-            };
-            if let Some(reason) = reason {
-                objections.insert(index, StepOutcome::NotAttempted(reason));
-            }
-        }
-        Ok(objections)
-    }
-
     /// Carries out every step but those that `obstacles` names.
     pub(crate) async fn enforce(
         &self,
@@ -365,26 +326,6 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         }
     }
 
-    fn obstacle(&self, step: &Step, rehearsal: &Rehearsal, scopes: &[ScopeReport]) -> Option<String> {
-        let reason = if self.mode == Mode::Observe {
-            "this run only observes"
-        } else if step.mode == Mode::Observe {
-            "its policy only observes"
-        } else {
-            let scope = scopes.iter().find(|scope| scope.scope == step.scope);
-            if let Some(error) = scope.and_then(|scope| scope.dry_run_error.as_deref()) {
-                return Some(format!("nothing is sent there, because {error}"));
-            }
-            match rehearsal {
-                Rehearsal::Permitted => return None,
-                Rehearsal::Denied(_) => "the rehearsal was denied",
-                Rehearsal::Error(_) => "the rehearsal failed",
-                Rehearsal::Skipped(_) => "it was not rehearsed",
-            }
-        };
-        Some(reason.to_owned())
-    }
-
     /// The report of the run so far: what became of the steps of `plan`, and what was found today.
     pub(crate) fn report(&self, planned: Planned, plan: &Plan, steps: Vec<StepReport>) -> CycleReport {
         CycleReport {
@@ -410,10 +351,6 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             interrupted: self.stop.is_cancelled(),
         }
     }
-}
-
-fn is_same_change(one: &Step, other: &Step) -> bool {
-    one.scope == other.scope && one.image_id == other.image_id && one.change.kind() == other.change.kind()
 }
 
 /// A report of a step of which nothing was sent.
