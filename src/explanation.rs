@@ -10,7 +10,7 @@ use amiwarden_core::{
 };
 use serde_json::{Value, json};
 
-use crate::report::plain;
+use crate::report::{plain, values};
 
 /// All that there is to say about one image.
 pub(crate) struct Explanation {
@@ -164,7 +164,7 @@ impl Explanation {
             "region": self.facts.scope.region,
             "state": self.facts.image.state,
             "steps": self.steps.iter().map(|step| json!({
-                "action": step.change.kind(), "change": step.change, "because": step.because,
+                "action": step.change.kind(), "change": values::change(&step.change), "because": step.because,
                 "restorable_days": step.restorable_days,
             })).collect::<Vec<_>>(),
             "held": self.held.iter().map(|held| json!({
@@ -176,7 +176,7 @@ impl Explanation {
             "satisfied": self.decision.satisfied,
             "conflicts": self.decision.conflicts,
             "unresolved": self.decision.unresolved,
-            "verdicts": self.decision.verdicts,
+            "verdicts": self.decision.verdicts.iter().map(values::verdict).collect::<Vec<_>>(),
         })
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::args::{FormatArg, Global};
 use super::failure::{Failure, Outcome};
 use super::{prepare, terminal};
-use crate::report::{List, ListColumn, grouped, plain, saved};
+use crate::report::{List, ListColumn, grouped, plain, saved, values};
 use crate::store::{DecisionRecord, ImageEvent, ImageEventKind, RunSummary, Standing};
 
 pub(super) async fn history(global: &Global, image: Option<&str>, limit: u32) -> Result<Outcome, Failure> {
@@ -256,11 +256,11 @@ fn event_json(event: &ImageEvent) -> Value {
         | ImageEventKind::StateChanged { state }
         | ImageEventKind::Gone { state }
         | ImageEventKind::Returned { state } => json!({ "state": state }),
-        ImageEventKind::Decided(record) => json!({ "decision": record }),
+        ImageEventKind::Decided(record) => json!({ "decision": values::decision(record) }),
         ImageEventKind::NotDecided => json!({}),
         ImageEventKind::Intended { intent_id, plan_id, index, step, before } => json!({
-            "intent_id": intent_id, "plan_id": plan_id, "plan_step": index + 1, "action": step.change.kind(), "step": step,
-            "before": before,
+            "intent_id": intent_id, "plan_id": plan_id, "plan_step": index + 1, "action": step.change.kind(),
+            "step": values::step(step), "before": values::before(before),
         }),
         ImageEventKind::Outcome { intent_id, report } => json!({
             "intent_id": intent_id, "outcome": report.outcome.as_str(), "detail": report.outcome.detail(),

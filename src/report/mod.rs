@@ -19,6 +19,7 @@ mod saved;
 mod sections;
 mod table;
 mod text;
+pub(crate) mod values;
 mod words;
 mod wrap;
 

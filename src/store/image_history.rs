@@ -71,9 +71,23 @@ pub enum ImageEventKind {
     },
 }
 
-/// The order of what happens in one second of one run: seen, decided, then done, each change before what became
-/// of it.
-type Order = (i64, u8, i64, i64);
+/// The order in which things happened. Instants are whole seconds: within one, an earlier run goes first, and within a
+/// run what was seen, what was decided, then what was done, each change before what became of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Order {
+    at: i64,
+    run: i64,
+    phase: Phase,
+    row: i64,
+    outcome: i64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Seen,
+    Decided,
+    Done,
+}
 
 impl StoreReader {
     /// Everything that is known of an image, the oldest first. Empty for an image that was never seen.
@@ -92,12 +106,17 @@ impl StoreReader {
 #[derive(sqlx::FromRow)]
 struct Common {
     at: i64,
+    run_id: i64,
     run_key: String,
     account: String,
     region: String,
 }
 
 impl Common {
+    fn order(&self, phase: Phase, row: i64) -> Order {
+        Order { at: self.at, run: self.run_id, phase, row, outcome: 0 }
+    }
+
     fn event(self, kind: ImageEventKind) -> Result<ImageEvent, StoreError> {
         Ok(ImageEvent {
             at: instant(self.at)?,
@@ -121,7 +140,7 @@ async fn sightings(
         state: String,
     }
     let rows: Vec<Row> = sqlx::query_as(
-        "select sighting.sighting_id, sighting.at, sighting.kind, sighting.state, run.run_key,
+        "select sighting.sighting_id, sighting.at, sighting.kind, sighting.state, run.run_id, run.run_key,
                 scope.account, scope.region
          from image
          join scope using (scope_id)
@@ -142,7 +161,7 @@ async fn sightings(
             "returned" => ImageEventKind::Returned { state },
             _ => return Err(StoreError::Malformed { what: "the kind of a sighting", value: row.kind }),
         };
-        Ok(((row.common.at, 0, row.sighting_id, 0), row.common.event(kind)?))
+        Ok((row.common.order(Phase::Seen, row.sighting_id), row.common.event(kind)?))
     });
     events.collect()
 }
@@ -159,7 +178,7 @@ async fn decisions(
         body: Option<String>,
     }
     let rows: Vec<Row> = sqlx::query_as(
-        "select decision.decision_id, decision.at, decision.body, run.run_key, scope.account, scope.region
+        "select decision.decision_id, decision.at, decision.body, run.run_id, run.run_key, scope.account, scope.region
          from image
          join scope using (scope_id)
          join decision using (image_id)
@@ -175,7 +194,7 @@ async fn decisions(
             Some(body) => ImageEventKind::Decided(Box::new(from_json("a decision", &body)?)),
             None => ImageEventKind::NotDecided,
         };
-        Ok(((row.common.at, 1, row.decision_id, 0), row.common.event(kind)?))
+        Ok((row.common.order(Phase::Decided, row.decision_id), row.common.event(kind)?))
     });
     events.collect()
 }
@@ -195,7 +214,8 @@ async fn intents(
         before: String,
     }
     let rows: Vec<Row> = sqlx::query_as(
-        "select intent.intent_id, intent.at, intent.step_index, intent.step, intent.before, plan.plan_key, run.run_key,
+        "select intent.intent_id, intent.at, intent.step_index, intent.step, intent.before, plan.plan_key,
+                run.run_id, run.run_key,
                 scope.account, scope.region
          from intent
          join scope using (scope_id)
@@ -215,7 +235,7 @@ async fn intents(
             step: Box::new(from_json("a step", &row.step)?),
             before: Box::new(from_json("the state before a step", &row.before)?),
         };
-        Ok(((row.common.at, 2, row.intent_id, 0), row.common.event(kind)?))
+        Ok((row.common.order(Phase::Done, row.intent_id), row.common.event(kind)?))
     });
     events.collect()
 }
@@ -233,7 +253,7 @@ async fn outcomes(
         report: String,
     }
     let rows: Vec<Row> = sqlx::query_as(
-        "select outcome.outcome_id, outcome.intent_id, outcome.at, outcome.report, run.run_key,
+        "select outcome.outcome_id, outcome.intent_id, outcome.at, outcome.report, run.run_id, run.run_key,
                 scope.account, scope.region
          from intent
          join scope using (scope_id)
@@ -250,7 +270,8 @@ async fn outcomes(
             intent_id: IntentId(row.intent_id),
             report: Box::new(from_json("the report of a step", &row.report)?),
         };
-        Ok(((row.common.at, 2, row.intent_id, row.outcome_id), row.common.event(kind)?))
+        let order = Order { outcome: row.outcome_id, ..row.common.order(Phase::Done, row.intent_id) };
+        Ok((order, row.common.event(kind)?))
     });
     events.collect()
 }

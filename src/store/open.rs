@@ -16,7 +16,7 @@ use super::ledger::{self, Head};
 use super::lock::{LockError, StoreLock};
 use super::{Inner, OpenStoreError, Store, StoreReader};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// 'AMIW', as the first migration sets it.
 const APPLICATION_ID: i64 = 1_095_584_087;

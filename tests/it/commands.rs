@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::harness::Place;
+use crate::harness::{Place, having};
 
 #[test]
 fn explain_names_policy_rule_line_facts_and_guard() {
@@ -21,6 +21,9 @@ fn explain_names_policy_rule_line_facts_and_guard() {
     let json = place.run(&["explain", "--sandbox", image, "--format", "json"]).code(0).json();
     assert_eq!(json["image_id"], image);
     assert_eq!(json["held"][0]["guard"], "protected");
+    let retire = having(&json["verdicts"], &[("policy", "retire-stale")])[0];
+    assert_eq!(retire["opinion"], "matched", "{retire}");
+    assert!(retire["proposals"][0]["wish"].is_string(), "{retire}");
 }
 
 #[test]
@@ -33,6 +36,21 @@ fn history_lists_runs_and_events() {
     let events = place.run(&["history", "--sandbox", image]).code(0).out;
     for part in ["first seen", "decided:", "begun", "is done"] {
         assert!(events.contains(part), "no `{part}` in\n{events}");
+    }
+    let json = place.run(&["history", "--sandbox", image, "--format", "json"]).code(0).json();
+    let details = json["events"].as_array().unwrap().iter().map(|event| &event["details"]);
+    for details in details {
+        match details["event"].as_str().unwrap() {
+            "intended" => {
+                assert_eq!(details["step"]["change"]["action"], details["action"], "{details}");
+                assert!(details["before"]["image"]["created_at"].is_string(), "{details}");
+            }
+            "decided" => {
+                let opinion = &details["decision"]["verdicts"][0]["opinion"];
+                assert!(["matched", "failed"].contains(&opinion.as_str().unwrap()), "{details}");
+            }
+            _ => {}
+        }
     }
 }
 

@@ -50,6 +50,11 @@ pub enum LedgerFinding {
         /// The first of those that no entry vouches for, by their numbers in their table.
         ids: Vec<i64>,
     },
+    /// The database is not built as amiwarden builds it.
+    Structure {
+        /// What differs.
+        what: String,
+    },
     /// The ledger ends before its head: it was cut off.
     CutOff {
         /// Where it ends.
@@ -85,6 +90,7 @@ impl LedgerFinding {
             Self::Altered { .. } => "altered",
             Self::Contents { .. } => "contents",
             Self::Unrecorded { .. } => "unrecorded",
+            Self::Structure { .. } => "structure",
             Self::CutOff { .. } => "cut-off",
             Self::HeadDiffers { .. } => "head-differs",
             Self::HeadMissing(_) => "head-missing",
@@ -100,7 +106,10 @@ impl LedgerFinding {
             | Self::Contents { sequence, .. }
             | Self::CutOff { sequence, .. }
             | Self::HeadDiffers { sequence, .. } => Some(*sequence),
-            Self::Unrecorded { .. } | Self::HeadMissing(_) | Self::HeadUnreadable { .. } => None,
+            Self::Unrecorded { .. }
+            | Self::Structure { .. }
+            | Self::HeadMissing(_)
+            | Self::HeadUnreadable { .. } => None,
         }
     }
 
@@ -121,6 +130,10 @@ impl LedgerFinding {
             Self::Unrecorded { .. } => {
                 "amiwarden adds such a row together with its ledger entry or not at all: rows were added or removed \
                  by something else"
+            }
+            Self::Structure { .. } => {
+                "somebody has opened the door to changing rows, or to having them changed while amiwarden writes; find \
+                 out who can write to the file"
             }
             Self::CutOff { .. } => {
                 "the newest entries were removed, or the store was replaced by an older copy"
@@ -158,6 +171,7 @@ impl fmt::Display for LedgerFinding {
             Self::Unrecorded { what, rows, .. } => {
                 write!(f, "{} {what} fewer than the ledger records", rows.unsigned_abs())
             }
+            Self::Structure { what } => f.write_str(what),
             Self::CutOff { sequence, head, origin } => {
                 write!(
                     f,

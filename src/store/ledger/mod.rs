@@ -7,6 +7,7 @@
 //! Deliberately absent: signatures. Whoever can write both the database and the head can forge both; keep the
 //! head where amiwarden's host cannot reach back, if that matters.
 
+mod acceptances;
 mod append;
 mod body;
 mod contents;
@@ -15,6 +16,7 @@ mod export;
 mod finding;
 mod head;
 mod packed;
+mod structure;
 mod verify;
 mod vouched;
 

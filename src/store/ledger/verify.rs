@@ -6,11 +6,13 @@ use amiwarden_core::Timestamp;
 use futures::future::join;
 use sqlx::{Connection, SqliteConnection};
 
+use super::acceptances::Acceptances;
 use super::contents::{Claim, Contents};
 use super::encoding::{Entry, GENESIS, entry_hash};
 use super::finding::{HeadOrigin, LedgerFinding};
 use super::head::{self, Head};
 use super::packed::{Packed, pack};
+use super::structure;
 use super::vouched::Vouched;
 use crate::store::error::During;
 use crate::store::sha::Sha;
@@ -82,8 +84,10 @@ impl StoreReader {
         // One read transaction: all of it is of one moment, whatever is written meanwhile.
         let mut tx = connection.begin().await.during(VERIFY)?;
         walk.walk(&mut tx).await?;
-        let Walk { mut verification, heads, contents, .. } = walk;
+        let Walk { mut verification, heads, contents, acceptances, .. } = walk;
         verification.findings.extend(contents.finish(&mut tx).await?);
+        verification.findings.extend(acceptances.finish(&mut tx).await?);
+        verification.findings.extend(structure::check(&mut tx).await?);
         match file {
             Some((path, Ok(None))) => verification.findings.push(LedgerFinding::HeadMissing(path.to_owned())),
             Some((path, Err(error))) => {
@@ -148,6 +152,7 @@ struct Walk {
     previous: Sha,
     heads: Vec<ComparedHead>,
     contents: Contents,
+    acceptances: Acceptances,
 }
 
 impl Default for Walk {
@@ -165,6 +170,7 @@ impl Default for Walk {
             previous: GENESIS,
             heads: Vec::new(),
             contents: Contents::default(),
+            acceptances: Acceptances::default(),
         }
     }
 }
@@ -214,6 +220,7 @@ impl Walk {
         if row.sequence < 1 || stored != Some(entry_hash(&self.previous, &entry)) {
             findings.push(LedgerFinding::Altered { sequence: row.sequence });
         }
+        self.acceptances.take(row.sequence, row.at, row.kind, row.body);
         let at = Timestamp::from_second(row.at).ok();
         *from = from.or(at);
         *to = at.or(*to);

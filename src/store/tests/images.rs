@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use amiwarden_core::{ImageState, Inventory, Memory, Timestamp};
+use amiwarden_core::{ImageState, Inventory, Memory, StepOutcome, Timestamp};
 
-use super::fixture::{Place, day, image, image_id, inventory, new_run, partial, run_id, scope, scope_in};
-use crate::store::{ImageEventKind, StoreError};
+use super::fixture::{
+    Place, day, image, image_id, intent, inventory, new_run, partial, plan, record, run_id, scope, scope_in,
+    step, step_report,
+};
+use crate::store::{ImageEventKind, Standing, StoreError};
 
 /// What the n-th run saw of image 1.
 #[derive(Clone, Copy)]
@@ -95,6 +98,42 @@ async fn the_history_tells_when_an_image_came_changed_went_and_returned() {
     ];
     assert_eq!(told, expected.map(|(n, kind)| (run_id(n), day(i64::from(n)), scope(), kind)));
     assert!(store.reader().image_history(&image_id(9)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_two_runs_did_in_one_second_is_told_run_by_run() {
+    let place = Place::new();
+    let store = place.open().await;
+    let plan = plan("plan-1", vec![step(1)], Vec::new());
+    // By the second alone, all that was seen would come before all that was done.
+    for (n, seen, standing) in
+        [(1, Seen::Available, Standing::Planned), (2, Seen::Disabled, Standing::Satisfied)]
+    {
+        store.begin_run(&new_run(n)).await.unwrap();
+        store.observe_images(&run_id(n), &saw(seen), day(1)).await.unwrap();
+        store.record_decisions(&run_id(n), &scope(), &[record(1, standing, "old")], day(1)).await.unwrap();
+        store.record_plan(&run_id(n), &plan, day(1)).await.unwrap();
+        if n == 1 {
+            let intent_id = store.write_intent(&intent(1, &plan, 0)).await.unwrap();
+            store.write_outcome(intent_id, &step_report(StepOutcome::Done), day(1)).await.unwrap();
+        }
+    }
+    let history = store.reader().image_history(&image_id(1)).await.unwrap();
+    let told: Vec<_> = history.iter().map(|event| (event.run_id.as_str(), name(&event.kind))).collect();
+    let first = ["seen", "decided", "intended", "outcome"].map(|event| ("run-1", event));
+    assert_eq!(told, [&first[..], &[("run-2", "seen"), ("run-2", "decided")]].concat());
+}
+
+fn name(kind: &ImageEventKind) -> &'static str {
+    match kind {
+        ImageEventKind::FirstSeen { .. }
+        | ImageEventKind::StateChanged { .. }
+        | ImageEventKind::Gone { .. }
+        | ImageEventKind::Returned { .. } => "seen",
+        ImageEventKind::Decided(_) | ImageEventKind::NotDecided => "decided",
+        ImageEventKind::Intended { .. } => "intended",
+        ImageEventKind::Outcome { .. } => "outcome",
+    }
 }
 
 #[tokio::test]

@@ -79,7 +79,9 @@ impl Specimen {
         ];
         let dropped: String = triggers.map(|name| format!("drop trigger {name};")).concat();
         self.place.tamper(&format!("{dropped} {sql}")).await;
-        verify(&self.place).await.findings
+        // That the triggers are gone is found too, and not what these tests are about.
+        let is_of_rows = |finding: &LedgerFinding| !matches!(finding, LedgerFinding::Structure { .. });
+        verify(&self.place).await.findings.into_iter().filter(is_of_rows).collect()
     }
 }
 

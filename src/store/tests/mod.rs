@@ -3,6 +3,7 @@
 mod acceptance;
 mod decisions;
 mod fixture;
+mod forgery;
 mod growth;
 mod images;
 mod ledger;

@@ -186,6 +186,8 @@ async fn every_byte_of_every_hash_and_body() {
         );
         execute(&mut connection, back).await;
     }
+    let put_back: Vec<&str> = specimen.triggers.iter().map(|(_, text)| text.as_str()).collect();
+    execute(&mut connection, put_back.join(";")).await;
     assert_eq!(reader.verify(Some(&place.head())).await.unwrap().findings, []);
 }
 
