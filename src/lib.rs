@@ -13,11 +13,16 @@
 pub mod cli;
 pub mod config;
 mod cycle;
+mod digest;
+mod driver;
 mod executor;
 mod explanation;
 mod pause;
 pub mod policies;
 pub mod progress;
 pub mod report;
+mod rules;
+mod run;
+pub mod schedule;
 pub mod store;
 mod telemetry;

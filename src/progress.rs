@@ -1,6 +1,8 @@
 //! What a person at a terminal sees while a run goes on. Off a terminal it shows nothing.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,21 +13,33 @@ const TICK: Duration = Duration::from_millis(120);
 #[derive(Clone, Debug)]
 pub struct Progress {
     bar: ProgressBar,
+    /// Counts what moved, shown or not.
+    movements: Arc<AtomicU64>,
 }
 
 impl Progress {
     /// A visible one, on standard error. It hides itself where that is no terminal.
     pub fn visible() -> Self {
-        Self { bar: ProgressBar::new_spinner() }
+        Self { bar: ProgressBar::new_spinner(), movements: Arc::default() }
     }
 
     /// One that shows nothing.
     pub fn hidden() -> Self {
-        Self { bar: ProgressBar::hidden() }
+        Self { bar: ProgressBar::hidden(), movements: Arc::default() }
+    }
+
+    /// How often something has moved.
+    pub(crate) fn movements(&self) -> u64 {
+        self.movements.load(Ordering::Relaxed)
+    }
+
+    fn moved(&self) {
+        self.movements.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A new phase whose length is not known.
     pub(crate) fn phase(&self, what: impl Into<Cow<'static, str>>) {
+        self.moved();
         self.bar.set_style(style("{spinner} {msg}"));
         self.bar.unset_length();
         self.bar.enable_steady_tick(TICK);
@@ -34,6 +48,7 @@ impl Progress {
 
     /// A new phase of so many parts.
     pub(crate) fn phase_of(&self, what: impl Into<Cow<'static, str>>, parts: usize) {
+        self.moved();
         self.bar.set_length(u64::try_from(parts).unwrap_or(u64::MAX));
         self.bar.set_position(0);
         self.bar.set_style(style("{spinner} {msg} [{bar:30}] {pos}/{len}"));
@@ -43,6 +58,7 @@ impl Progress {
 
     /// One part of the phase is done.
     pub(crate) fn advance(&self) {
+        self.moved();
         self.bar.inc(1);
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct Cli {
 }
 
 /// What holds for every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// Configuration file [default: ./amiwarden.toml, /etc/amiwarden/amiwarden.toml, built-in defaults]
     #[arg(long, global = true, value_name = "FILE")]
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Carry out a plan that was made earlier: exactly its steps, and only those that still stand
     Apply(ApplyArgs),
+    /// Run as a service: whenever a [[schedule]] of the configuration is due, until told to stop
+    Serve(ServeArgs),
     /// Take back what was carried out: everything of a plan, one step of it, or the last changes of an image
     Undo(UndoArgs),
     /// Accept what the surge or collapse guard holds back in a plan, after looking at it
@@ -131,6 +133,14 @@ pub(crate) struct RunArgs {
     /// Exit with 3 when changes are due
     #[arg(long)]
     pub(crate) exit_code: bool,
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Check configuration, policies and schedules, print when each schedule is due next, and end
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 /// `apply`

@@ -9,10 +9,12 @@ use anyhow::anyhow;
 
 use super::args::{FormatArg, Global};
 use super::failure::{Failure, Outcome};
-use super::prepare::{self, Rules};
+use super::prepare;
 use super::terminal;
 use crate::cycle::{Background, Planner, Survey, ask_policies, list_images};
 use crate::explanation::Explanation;
+use crate::pause::PauseFile;
+use crate::rules::Rules;
 use crate::store::StoreReader;
 
 pub(super) async fn explain(global: &Global, image: &str) -> Result<Outcome, Failure> {
@@ -70,7 +72,7 @@ async fn background(rules: &Rules, store: &StoreReader, scope: &Scope) -> Result
     Ok(Background {
         circumstances: Circumstances {
             baseline: store.baseline(scope).await?,
-            pause: prepare::pause_file(&rules.config).reason(),
+            pause: PauseFile::of(&rules.config).reason(),
             ..Circumstances::default()
         },
         accepted: store.accepted(scope).await?,

@@ -43,6 +43,13 @@ impl Failure {
         Self::Usage(error.into())
     }
 
+    /// What went wrong, alone.
+    pub(super) fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Usage(error) | Self::Failed(error) => error,
+        }
+    }
+
     /// What went wrong.
     pub(super) fn error(&self) -> &anyhow::Error {
         match self {

@@ -26,6 +26,22 @@ pub(super) fn stop_on_signal() -> CancellationToken {
     stop
 }
 
+/// The two orders to stop that a service hears. At the first, the step in flight is finished and recorded. At the
+/// second, what is in flight is left: its intent is in the store, and the next start settles it.
+pub(super) fn stop_on_signals() -> (CancellationToken, CancellationToken) {
+    let (stop, stop_now) = (CancellationToken::new(), CancellationToken::new());
+    let told = (stop.clone(), stop_now.clone());
+    tokio::spawn(async move {
+        for token in [told.0, told.1] {
+            if wait_for_signal().await.is_err() {
+                return;
+            }
+            token.cancel();
+        }
+    });
+    (stop, stop_now)
+}
+
 async fn wait_for_signal() -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

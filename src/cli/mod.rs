@@ -5,6 +5,7 @@
 
 mod args;
 mod audit;
+mod earlier;
 mod explain;
 mod failure;
 mod history;
@@ -15,6 +16,7 @@ mod policy;
 mod prepare;
 mod run;
 mod sandbox;
+mod serve;
 mod terminal;
 
 use std::process::ExitCode;
@@ -34,7 +36,9 @@ pub fn cannot_start(error: &std::io::Error) -> ExitCode {
 /// Runs the command line of this process.
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
-    crate::telemetry::start(cli.global.verbose);
+    // A service tells what it does; a command shows it.
+    let least = u8::from(matches!(cli.command, Command::Serve(_)));
+    crate::telemetry::start(cli.global.verbose.max(least));
     match Box::pin(dispatch(cli)).await {
         Ok(outcome) => outcome.into(),
         Err(failure) => {
@@ -52,6 +56,7 @@ async fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Apply(args) => run::apply(global, &args).await,
         Command::Pause { reason } => pause::pause(global, reason.as_deref()),
         Command::Resume => pause::resume(global),
+        Command::Serve(args) => serve::serve(global, &args).await,
         Command::Undo(args) => run::undo(global, &args).await,
         Command::Accept { plan } => run::accept(global, &plan).await,
         Command::Explain { image } => explain::explain(global, &image).await,

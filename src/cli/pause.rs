@@ -6,9 +6,10 @@ use anyhow::Context;
 use super::args::Global;
 use super::failure::{Failure, Outcome};
 use super::{prepare, terminal};
+use crate::pause::PauseFile;
 
 pub(super) fn pause(global: &Global, reason: Option<&str>) -> Result<Outcome, Failure> {
-    let file = prepare::pause_file(&prepare::load_config(global, None)?);
+    let file = PauseFile::of(&prepare::load_config(global, None)?);
     let reason = reason.map_or_else(|| "no reason was given".to_owned(), one_line);
     let since = Timestamp::now().strftime("%Y-%m-%d %H:%M UTC");
     let is_new = file
@@ -27,7 +28,7 @@ pub(super) fn pause(global: &Global, reason: Option<&str>) -> Result<Outcome, Fa
 }
 
 pub(super) fn resume(global: &Global) -> Result<Outcome, Failure> {
-    let file = prepare::pause_file(&prepare::load_config(global, None)?);
+    let file = PauseFile::of(&prepare::load_config(global, None)?);
     let was_paused =
         file.clear().with_context(|| format!("still paused: {} cannot be removed", file.path().display()))?;
     let words = if was_paused { "resumed: changes happen again" } else { "changes were not paused" };

@@ -10,9 +10,10 @@ use serde_json::json;
 
 use super::args::{FormatArg, Global};
 use super::failure::{Failure, Outcome};
-use super::prepare::{self, Rules};
+use super::prepare;
 use super::terminal;
 use crate::policies;
+use crate::rules::Rules;
 
 pub(super) fn list(global: &Global) -> Result<Outcome, Failure> {
     let rules = prepare::load_rules(prepare::load_config(global, None)?)?;

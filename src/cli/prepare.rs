@@ -3,13 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use amiwarden_core::{
-    ActionKind, ImageId, Mode, PolicyName, PolicySettings, Region, RunId, Scope, Timestamp,
-};
+use amiwarden_core::{ImageId, Mode, Region, RunId, Scope, Timestamp};
 use amiwarden_ec2::{ConnectOptions, Connection, CredentialSource, StaticCredentials};
-use amiwarden_policy::{EngineLimits, Modules, ParamValue, Policy, PolicySet};
 use amiwarden_sandbox::{Fleet, Sandbox, SandboxOptions};
 use anyhow::Context;
 
@@ -17,19 +13,11 @@ use super::args::Global;
 use super::failure::Failure;
 use super::terminal;
 use crate::config::{self, Config, LoadRequest, Overrides, RegionChoice, WithoutFile};
-use crate::cycle::RuleBook;
-use crate::pause::PauseFile;
-use crate::policies;
+use crate::rules::Rules;
 use crate::store::{Store, StoreOptions, StoreReader};
 
 /// The fleet that the sandbox starts with.
 pub(super) const DEMO_FLEET: &str = include_str!("../../examples/fleets/demo.json");
-
-/// The configuration and the policies, checked against each other.
-pub(super) struct Rules {
-    pub(super) config: Config,
-    pub(super) book: Arc<RuleBook>,
-}
 
 /// Loads the configuration.
 pub(super) fn load_config(global: &Global, mode: Option<Mode>) -> Result<Config, Failure> {
@@ -75,68 +63,7 @@ fn keep_apart(config: &mut Config, global: &Global) {
 
 /// Compiles the policies that `config` names.
 pub(super) fn load_rules(config: Config) -> Result<Rules, Failure> {
-    let (sources, modules) = policies::find(config.policies.dir.as_deref()).map_err(Failure::usage)?;
-    let names: Vec<PolicyName> = sources.iter().map(|source| source.name.clone()).collect();
-    config.check_policies(&names).map_err(Failure::usage)?;
-    let params: BTreeMap<PolicyName, BTreeMap<String, ParamValue>> = config
-        .policy
-        .iter()
-        .map(|(name, policy)| {
-            let params = policy.params.iter().map(|(key, param)| (key.clone(), param_value(&param.value)));
-            (name.clone(), params.collect())
-        })
-        .collect();
-    let set =
-        PolicySet::compile(sources, &modules, &params, &EngineLimits::default()).map_err(Failure::usage)?;
-    let settings = set.policies().iter().map(|policy| (policy.name().clone(), settings(&config, policy)));
-    let settings = settings.collect();
-    let scopes = config.policy.iter().map(|(name, policy)| (name.clone(), policy.scope.clone())).collect();
-    let book = RuleBook { policies: set, scopes, settings, families: config.policies.family.clone() };
-    Ok(Rules { config, book: Arc::new(book) })
-}
-
-/// The configuration without any policy, for what asks none.
-pub(super) fn without_policies(config: Config) -> Result<Rules, Failure> {
-    let nothing = Modules::Embedded(BTreeMap::new());
-    let policies = PolicySet::compile(Vec::new(), &nothing, &BTreeMap::new(), &EngineLimits::default());
-    let book = RuleBook {
-        policies: policies.map_err(Failure::usage)?,
-        scopes: BTreeMap::new(),
-        settings: BTreeMap::new(),
-        families: config.policies.family.clone(),
-    };
-    Ok(Rules { config, book: Arc::new(book) })
-}
-
-/// The standing of a policy. What cannot be undone, and no guard fences, a built-in policy does only when the
-/// configuration names the policy with its mode.
-fn settings(config: &Config, policy: &Policy) -> PolicySettings {
-    let mut settings = config.settings_of(policy.name());
-    let is_built_in = config.policies.dir.is_none();
-    let is_named = config.policy.get(policy.name()).is_some_and(|named| named.mode.is_some());
-    if is_built_in && !is_named && policy.actions().contains(&ActionKind::RequireImdsv2) {
-        settings.mode = Mode::Observe;
-    }
-    settings
-}
-
-fn param_value(value: &config::ParamValue) -> ParamValue {
-    match value {
-        config::ParamValue::Text(text) => ParamValue::Text(text.clone()),
-        config::ParamValue::Integer(number) => ParamValue::Int(*number),
-        config::ParamValue::Float(number) => ParamValue::Float(*number),
-        config::ParamValue::Boolean(truth) => ParamValue::Bool(*truth),
-        config::ParamValue::List(items) => ParamValue::List(items.iter().map(param_value).collect()),
-        config::ParamValue::Map(items) => {
-            ParamValue::Map(items.iter().map(|(key, value)| (key.clone(), param_value(value))).collect())
-        }
-    }
-}
-
-/// The file that pauses all changes: the one that the configuration names, or one beside the database.
-pub(super) fn pause_file(config: &Config) -> PauseFile {
-    let beside = || config.store.path.with_extension("pause");
-    PauseFile::new(config.pause_file.clone().unwrap_or_else(beside))
+    Rules::load(config).map_err(Failure::usage)
 }
 
 /// A connection to AWS, or to a simulated endpoint that lives as long as this does.

@@ -15,6 +15,7 @@ mod place;
 mod problem;
 mod raw;
 mod reader;
+mod schedule;
 mod scope;
 mod speed;
 mod tree;
@@ -26,18 +27,17 @@ mod window;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use amiwarden_core::{
     Duration, FamilyRule, Limits, LimitsOverride, Mode, PolicyName, PolicySettings, Region, UsageSettings,
 };
-use sha2::{Digest, Sha256};
 
 pub use deregister::DeregisterUnlimitedError;
 pub use load::{LoadRequest, Overrides, WithoutFile, load};
 pub use place::{Place, Placed};
 pub use problem::{LoadConfigError, Problem, Problems};
+pub use schedule::ScheduleConfig;
 pub use scope::{NamePattern, ParseNamePatternError, PolicyScope};
 pub use speed::SpeedConfig;
 
@@ -73,6 +73,8 @@ pub struct Config {
     pub usage: UsageSettings,
     /// How fast AWS is asked, and how much happens at a time.
     pub speed: SpeedConfig,
+    /// When the service runs, and what.
+    pub schedules: Vec<ScheduleConfig>,
     /// The file that it was read from; none for defaults and for the embedded sandbox configuration.
     pub origin: Option<PathBuf>,
     /// Whether that file has `[limits]` already: a second one cannot be added to it.
@@ -189,21 +191,19 @@ impl Config {
     /// A digest of everything in it: two runs with equal digests ran with the same configuration.
     pub fn digest(&self) -> String {
         // The debug form shows every field and quotes every text.
-        let digest = Sha256::digest(format!("{self:?}"));
-        digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        crate::digest::digest(&format!("{self:?}"))
     }
 
-    /// Complains about every `[[policy]]` that is about none of the policies that there are.
+    /// Complains about every policy that a `[[policy]]` or a `[[schedule]]` names and that there is not.
     pub fn check_policies(&self, there_are: &[PolicyName]) -> Result<(), LoadConfigError> {
         let names: Vec<&str> = there_are.iter().map(PolicyName::as_str).collect();
-        let unknown = self.policy.iter().filter(|(name, _)| !there_are.contains(name));
+        let own = self.policy.iter().map(|(name, policy)| (name, &policy.place));
+        let scheduled =
+            self.schedules.iter().flat_map(|it| it.schedule.policies.iter().zip(&it.policy_places));
+        let unknown = own.chain(scheduled).filter(|(name, _)| !there_are.contains(name));
         let problems: Vec<Problem> = unknown
-            .map(|(name, policy)| {
-                let problem = Problem::new(&policy.place, format!("there is no policy `{name}.rhai`"));
+            .map(|(name, place)| {
+                let problem = Problem::new(place, format!("there is no policy `{name}.rhai`"));
                 problem.with_help(match problem::nearest(name.as_str(), &names) {
                     Some(meant) => format!("did you mean `{meant}.rhai`?"),
                     None => format!("there are {}", problem::enumerate(&names, "and")),

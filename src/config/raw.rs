@@ -9,6 +9,7 @@ use super::limits::{self, RawCommonLimits, RawLimits};
 use super::place::{Place, Placed, Stated};
 use super::problem::Problem;
 use super::reader::{Read, Section, list, parsed, some_text, text, word};
+use super::schedule::{self, RawSchedule};
 use super::scope::NamePattern;
 use super::speed::{self, RawSpeed};
 use super::tree::{Entries, Node, Value};
@@ -26,6 +27,7 @@ pub(super) struct RawConfig {
     pub(super) limits: RawLimits,
     pub(super) usage: RawUsage,
     pub(super) speed: RawSpeed,
+    pub(super) schedules: Vec<RawSchedule>,
 }
 
 /// `[store]`
@@ -72,7 +74,7 @@ pub(super) struct RawScope {
     pub(super) names: Vec<Placed<NamePattern>>,
 }
 
-const MODES: [(&str, Mode); 2] = [("observe", Mode::Observe), ("enforce", Mode::Enforce)];
+pub(super) const MODES: [(&str, Mode); 2] = [("observe", Mode::Observe), ("enforce", Mode::Enforce)];
 
 /// Reads the whole tree.
 pub(super) fn read(entries: Entries, problems: &mut Vec<Problem>) -> RawConfig {
@@ -86,6 +88,7 @@ pub(super) fn read(entries: Entries, problems: &mut Vec<Problem>) -> RawConfig {
         limits: limits::read_global(top.section("limits", "[limits]")),
         usage: usage::read(top.section("usage", "[usage]")),
         speed: speed::read(top.section("speed", "[speed]")),
+        schedules: schedule::read(&mut top),
     };
     top.finish();
     raw
@@ -203,7 +206,7 @@ fn region_choice(section: &mut Section<'_>, key: &'static str) -> Option<RegionC
 }
 
 /// A Region's code, such as `us-gov-west-1`. Whether there is such a Region, only AWS knows.
-fn region(node: Node) -> Read<Region> {
+pub(super) fn region(node: Node) -> Read<Region> {
     let place = node.place.clone();
     let text = text(node)?;
     let parts: Vec<&str> = text.split('-').collect();

@@ -14,7 +14,7 @@ use super::raw::{RawConfig, RawPolicies, RawPolicy, RawScope, RawStore};
 use super::usage;
 use super::{
     AwsConfig, Config, LimitsStated, PoliciesConfig, PolicyConfig, PolicyScope, RegionChoice, StoreConfig,
-    speed,
+    schedule, speed,
 };
 
 const DEFAULT_DATABASE: &str = "amiwarden.db";
@@ -65,6 +65,7 @@ pub(super) fn validate(raw: RawConfig, bases: &Bases<'_>, problems: &mut Vec<Pro
         settle_after: copied_or(raw.limits.settle_after.as_ref(), DEFAULT_SETTLE_AFTER),
         usage,
         speed: speed::settings(raw.speed),
+        schedules: schedule::settings(raw.schedules, problems),
         origin: None,
         has_limits_table: false,
     })

@@ -17,7 +17,7 @@ use super::evidence::fetch_usage;
 use crate::config::PolicyScope;
 
 /// The policies with what the configuration says of where they apply.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RuleBook {
     pub(crate) policies: PolicySet,
     pub(crate) scopes: BTreeMap<PolicyName, PolicyScope>,
