@@ -12,7 +12,7 @@ pub(crate) const FILTER_VARIABLE: &str = "AMIWARDEN_LOG";
 pub(crate) fn start(verbosity: u8) {
     let default = match verbosity {
         0 => "warn,aws_config=error,sqlx=error",
-        1 => "info,aws_config=warn,sqlx=warn",
+        1 => "info,aws_config=warn,sqlx=warn,tokio_cron_scheduler=warn",
         2 => "info,amiwarden=debug,amiwarden_ec2=debug,amiwarden_sandbox=debug",
         _ => "debug",
     };

@@ -91,6 +91,9 @@ impl Driver {
         loop {
             if driver.current.is_none() {
                 if stop.is_cancelled() {
+                    if !driver.is_stopping {
+                        driver.announce_stop();
+                    }
                     break;
                 }
                 if let Some(ring) = agenda.take_pending() {
@@ -203,7 +206,7 @@ impl Driving {
                     report.run_id, totals.images, totals.steps, totals.done, totals.failed, totals.held
                 );
                 let ok = Judgement::of(report) != Judgement::Failed;
-                if ok {
+                if ok || report.interrupted {
                     tracing::info!(run_id = %ended.run_id, "{summary}");
                 } else {
                     tracing::error!(run_id = %ended.run_id, "{summary}; `amiwarden history` tells what failed");
@@ -212,7 +215,7 @@ impl Driving {
             }
             Err(error) => {
                 let error = chain(error);
-                tracing::error!(run_id = %ended.run_id, error, "the run failed: {error}");
+                tracing::error!(run_id = %ended.run_id, "the run failed: {error}");
                 (false, format!("run {} failed: {error}", ended.run_id))
             }
         };
@@ -223,7 +226,7 @@ impl Driving {
             };
             if let Err(error) = recorded {
                 let error = chain(&error);
-                tracing::error!(run_id = %ended.run_id, error, "the end of the run was not recorded: {error}");
+                tracing::error!(run_id = %ended.run_id, "the end of the run was not recorded: {error}");
             }
         }
         let finished_at = Timestamp::now();
@@ -274,7 +277,6 @@ impl Driving {
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::error!(
-                    error,
                     ?reason,
                     "what was read again is refused, and what was in force stays: {error}"
                 );

@@ -14,6 +14,7 @@ mod main_job;
 mod moto;
 mod pacing;
 mod refusals;
+mod service;
 mod stopping;
 mod store_faults;
 mod undo;
