@@ -164,7 +164,6 @@ impl DriverSide {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use std::time::Duration;
 
