@@ -19,6 +19,7 @@ mod run;
 mod sandbox;
 mod serve;
 mod terminal;
+mod units;
 
 use std::process::ExitCode;
 

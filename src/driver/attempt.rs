@@ -7,7 +7,6 @@ use amiwarden_core::{CycleReport, RunId, Scope, Timestamp};
 use amiwarden_ec2::{Connection, Ec2Reader, Ec2Writer};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use super::pulse::{LOOK_EVERY, Pulse};
 use crate::cycle::{Acceptance, Link};
@@ -15,7 +14,6 @@ use crate::progress::Progress;
 use crate::rules::Rules;
 use crate::run::{Order, Run, RunError, Task, links};
 use crate::store::{OpenStoreError, Store, StoreError, StoreOptions, Tick};
-use crate::telemetry;
 
 /// Somebody may be at work with the store at the command line. So long the run waits for its turn.
 const STORE_PATIENCE: Duration = Duration::from_mins(10);
@@ -60,11 +58,6 @@ pub(super) enum AttemptError {
 
 impl Attempt {
     pub(super) async fn perform(self) -> Ended {
-        let span = telemetry::run_span(&self.run_id);
-        self.perform_in_span().instrument(span).await
-    }
-
-    async fn perform_in_span(self) -> Ended {
         let run_id = self.run_id.clone();
         let store = match self.open_store().await {
             Ok(store) => store,
