@@ -61,7 +61,7 @@ pub(crate) struct Global {
     /// Say more; may be repeated. In reports, show every kept image
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Form of the log [default: AMIWARDEN_LOG_FORMAT, else auto]
+    /// Form of the log [default: `AMIWARDEN_LOG_FORMAT`, else auto]
     #[arg(long, global = true, value_enum, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
 }

@@ -116,7 +116,6 @@ amiwarden(1)
 "#;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot make the pages should stop")]
 mod tests {
     use super::*;
 

@@ -19,6 +19,7 @@ mod run;
 mod sandbox;
 mod serve;
 mod terminal;
+#[cfg(test)]
 mod units;
 
 use std::process::ExitCode;

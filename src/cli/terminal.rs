@@ -30,7 +30,7 @@ pub(super) fn print_part(part: &[u8]) -> io::Result<ControlFlow<()>> {
 /// Prints something that is no report.
 pub(super) fn note(text: &str) {
     if telemetry::is_structured() {
-        tracing::info!("{text}");
+        tracing::info!(target: telemetry::TOLD, "{text}");
     } else {
         eprintln!("{text}");
     }
@@ -44,7 +44,7 @@ pub(super) fn complain(failure: &Failure) {
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     if telemetry::is_structured() {
         let chain: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
-        tracing::error!(because = chain.join(": "), "{text}");
+        tracing::error!(target: telemetry::TOLD, because = chain.join(": "), "{text}");
         return;
     }
     eprintln!("{} {text}", "error:".red().bold());

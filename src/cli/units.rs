@@ -1,9 +1,6 @@
 //! What comes with the package, held against the program: the units call it as it can be called, and the
 //! configuration that they name is one that it takes.
 
-#![cfg(test)]
-#![expect(clippy::unwrap_used, reason = "a test that cannot read what is shipped should stop")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiwarden_core::Mode;

@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use tracing_journald::{Priority, PriorityMappings};
 
 /// Set by systemd where standard output or error leads to the journal: the device and the inode of that stream
-/// ("$JOURNAL_STREAM" in systemd.exec(5)).
+/// (`$JOURNAL_STREAM` in systemd.exec(5)).
 const STREAM_VARIABLE: &str = "JOURNAL_STREAM";
 
 /// The journal as a place to log to. Fields have the names that they have in amiwarden, in capitals: a prefix would
@@ -46,7 +46,6 @@ fn is_named(named: &OsStr, found: &Metadata) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot prepare its world should stop")]
 mod tests {
     use super::*;
 

@@ -97,7 +97,6 @@ impl Visit for Fields {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot prepare its world should stop")]
 mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};

@@ -29,8 +29,9 @@ const FORMAT_VARIABLE: &str = "AMIWARDEN_LOG_FORMAT";
 /// The variables that are about the log, and so name no key of the configuration.
 pub(crate) const VARIABLES: [&str; 2] = [FILTER_VARIABLE, FORMAT_VARIABLE];
 
-/// The target of the spans of runs: one of its own, so that it stays enabled whatever the filter leaves out.
-const RUN_TARGET: &str = "amiwarden::telemetry::run";
+/// The target of the spans of runs, and of what a person would be told on standard error. It is no module's, and stays
+/// enabled whatever the filter leaves out: a line without the run's id, or a failure without a word, helps nobody.
+pub(crate) const TOLD: &str = "amiwarden::told";
 
 /// Where the log goes to, and how it looks there, as somebody asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -104,7 +105,7 @@ pub(crate) fn is_structured() -> bool {
 
 /// The span of a run. What is logged within it carries the run's id.
 pub(crate) fn run_span(run_id: &RunId) -> Span {
-    tracing::error_span!(target: RUN_TARGET, "run", %run_id)
+    tracing::error_span!(target: TOLD, "run", %run_id)
 }
 
 fn format_of_variable(value: Option<&std::ffi::OsStr>) -> Result<LogFormat, UnknownLogFormat> {
@@ -127,8 +128,7 @@ fn filter(level: u8, variable: Option<&str>) -> (EnvFilter, Option<ParseError>) 
         Some(Err(error)) => (EnvFilter::new(default), Some(error)),
         None => (EnvFilter::new(default), None),
     };
-    // Without this, a filter that names other parts only would take the run's id from their lines.
-    let filter = match format!("{RUN_TARGET}=error").parse() {
+    let filter = match format!("{TOLD}=info").parse() {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
     };

@@ -65,6 +65,9 @@ fn in_json_remarks_and_failures_are_lines_as_well() {
     assert_eq!(failed[0]["level"], "ERROR");
     assert!(failed[0]["message"].as_str().unwrap().contains("missing.toml"), "{failed:?}");
     assert!(failed[0]["because"].as_str().unwrap().contains("No such file"), "{failed:?}");
+    // A filter is about the log; why a command failed is told all the same.
+    place.set("AMIWARDEN_LOG", "off");
+    assert_eq!(lines(&place.run(&["plan", "--config", "missing.toml"]).code(2).err).len(), 1);
     let remarks = lines(&place.run(&["pause", "--reason", "a test"]).code(0).err);
     assert!(remarks[0]["message"].as_str().unwrap().starts_with("paused"), "{remarks:?}");
 }
