@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::report::Format;
 use crate::store::LedgerHead;
+use crate::telemetry::LogFormat;
 
 /// Policy-driven hygiene for Amazon Machine Images.
 ///
@@ -60,6 +61,9 @@ pub(crate) struct Global {
     /// Say more; may be repeated. In reports, show every kept image
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Form of the log [default: `AMIWARDEN_LOG_FORMAT`, else auto]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 /// The commands.
@@ -119,6 +123,12 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: Shell,
+    },
+    /// Print the manual page, or write one for each command
+    Man {
+        /// Write amiwarden.1 and one page for each command into this directory
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
 }
 

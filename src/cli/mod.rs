@@ -11,6 +11,7 @@ mod failure;
 mod history;
 mod init;
 mod interrupt;
+mod man;
 mod pause;
 mod policy;
 mod prepare;
@@ -18,6 +19,8 @@ mod run;
 mod sandbox;
 mod serve;
 mod terminal;
+#[cfg(test)]
+mod units;
 
 use std::process::ExitCode;
 
@@ -38,8 +41,11 @@ pub async fn main() -> ExitCode {
     let cli = Cli::parse();
     // A service tells what it does; a command shows it.
     let least = u8::from(matches!(cli.command, Command::Serve(_)));
-    crate::telemetry::start(cli.global.verbose.max(least));
-    match Box::pin(dispatch(cli)).await {
+    let result = match crate::telemetry::start(cli.global.verbose.max(least), cli.global.log_format) {
+        Ok(()) => Box::pin(dispatch(cli)).await,
+        Err(error) => Err(Failure::usage(error)),
+    };
+    match result {
         Ok(outcome) => outcome.into(),
         Err(failure) => {
             terminal::complain(&failure);
@@ -73,5 +79,6 @@ async fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
             terminal::print(&script)?;
             Ok(Outcome::Fine)
         }
+        Command::Man { out } => man::man(out.as_deref()),
     }
 }

@@ -23,7 +23,7 @@ pub(super) const DEMO_FLEET: &str = include_str!("../../examples/fleets/demo.jso
 pub(super) fn load_config(global: &Global, mode: Option<Mode>) -> Result<Config, Failure> {
     let environment: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name != crate::telemetry::FILTER_VARIABLE)
+        .filter(|(name, _)| !crate::telemetry::VARIABLES.contains(&name.as_str()))
         .collect();
     let working_dir = std::env::current_dir().context("the working directory cannot be told")?;
     let mut config = config::load(&LoadRequest {

@@ -2,6 +2,7 @@
 
 use amiwarden_core::{CycleReport, Mode, RunId, Timestamp};
 use anyhow::{Context, anyhow};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::args::{AcceptableGuard, ApplyArgs, EnforceArgs, Global, PlanArgs, RunArgs, UndoArgs};
@@ -14,6 +15,7 @@ use crate::report::{Format, render};
 use crate::rules::Rules;
 use crate::run::{Judgement, Order, Preview, Run, Task, links};
 use crate::store::{Accepted, Store};
+use crate::telemetry;
 
 /// What was asked for.
 enum Request {
@@ -105,6 +107,17 @@ fn accepted_words(accepted: Accepted) -> String {
 
 /// Everything of `run`, `plan`, `apply` and `undo` that is the same.
 async fn perform(global: &Global, request: Request, wishes: Wishes) -> Result<Outcome, Failure> {
+    let run_id = RunId::new(Uuid::now_v7().to_string());
+    let span = telemetry::run_span(&run_id);
+    perform_as(run_id, global, request, wishes).instrument(span).await
+}
+
+async fn perform_as(
+    run_id: RunId,
+    global: &Global,
+    request: Request,
+    wishes: Wishes,
+) -> Result<Outcome, Failure> {
     let mode = match request {
         Request::Plan => Some(Mode::Observe),
         Request::Run | Request::Apply(_) => wishes.enforce.enforce.then_some(Mode::Enforce),
@@ -117,7 +130,6 @@ async fn perform(global: &Global, request: Request, wishes: Wishes) -> Result<Ou
         Request::Undo(_) => Rules::without_policies(config).map_err(Failure::usage)?,
     };
     check_enforcement(&rules, wishes.enforce)?;
-    let run_id = RunId::new(Uuid::now_v7().to_string());
     let cloud = prepare::connect(global, &rules.config, Some(run_id.clone())).await?;
     let store = prepare::open_store(&rules.config).await?;
     let task = request.task(&store).await?;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::Global;
 use super::failure::Failure;
 use crate::report::{Detail, Stage, Style};
+use crate::telemetry;
 
 /// Prints a report. A reader who has seen enough, such as `head`, is no error.
 pub(super) fn print(report: &[u8]) -> io::Result<()> {
@@ -28,7 +29,11 @@ pub(super) fn print_part(part: &[u8]) -> io::Result<ControlFlow<()>> {
 
 /// Prints something that is no report.
 pub(super) fn note(text: &str) {
-    eprintln!("{text}");
+    if telemetry::is_structured() {
+        tracing::info!(target: telemetry::TOLD, "{text}");
+    } else {
+        eprintln!("{text}");
+    }
 }
 
 /// Prints what went wrong, with its causes.
@@ -37,6 +42,11 @@ pub(super) fn complain(failure: &Failure) {
     let text = error.to_string();
     // Policies and configurations show every problem with its own heading.
     let text = text.strip_prefix("error: ").unwrap_or(&text);
+    if telemetry::is_structured() {
+        let chain: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+        tracing::error!(target: telemetry::TOLD, because = chain.join(": "), "{text}");
+        return;
+    }
     eprintln!("{} {text}", "error:".red().bold());
     for cause in error.chain().skip(1) {
         eprintln!("  {} {cause}", "because:".bold());

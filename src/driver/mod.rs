@@ -29,6 +29,7 @@ use crate::rules::Rules;
 use crate::run::Judgement;
 use crate::schedule::{AtRing, BellError, Ring, Schedule, at_ring};
 use crate::store::{Store, StoreError, Tick, TickBecame};
+use crate::telemetry;
 use agenda::Agenda;
 use attempt::{Attempt, Ended};
 use control::{DriverSide, LastRun, Phase, ScheduleStatus};
@@ -189,7 +190,7 @@ impl Driving {
             stop: self.parts.stop.clone(),
             pulse: pulse.clone(),
         };
-        let span = tracing::error_span!("run", run_id = %run_id);
+        let span = telemetry::run_span(&run_id);
         span.in_scope(|| tracing::info!("{command} begins"));
         self.parts.supervisor.status(&format!("run {run_id} ({command}) since {}", clock(now)));
         self.parts.desk.publish(|status| status.phase = Phase::Running { run_id, command, since: now });

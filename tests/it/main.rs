@@ -9,6 +9,7 @@ mod commands;
 mod enforcing;
 mod faults;
 mod harness;
+mod logging;
 mod lying_cloud;
 mod main_job;
 mod moto;
