@@ -19,6 +19,7 @@ mod image_history;
 mod images;
 mod ledger;
 mod lock;
+mod notifications;
 mod open;
 mod plans;
 mod recent;
@@ -50,6 +51,9 @@ pub use image_history::{ImageEvent, ImageEventKind};
 pub use ledger::{
     ComparedHead, Head as LedgerHead, HeadOrigin, LedgerEntry, LedgerFilter, LedgerFinding,
     ParseHeadError as ParseLedgerHeadError, Verification,
+};
+pub use notifications::{
+    NewNotification, NotificationFate, NotificationId, NotificationLimits, NotificationRecord, PendingNotification,
 };
 pub use open::StoreOptions;
 pub use recent::DoneStep;
