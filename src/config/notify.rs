@@ -240,7 +240,7 @@ fn timeout(node: Node) -> Read<Duration> {
     if (1..=TIMEOUT_SECONDS_MAX).contains(&timeout.as_seconds()) {
         return Ok(timeout);
     }
-    let message = format!("{timeout} is out of range: `1s` to `5m` is expected");
+    let message = format!("{} is out of range: `1s` to `5m` is expected", timeout.compact());
     Err(Problem::new(&place, message))
 }
 
@@ -250,7 +250,8 @@ fn within_days(node: Node) -> Read<u32> {
     let whole = (within.as_seconds() % SECONDS_A_DAY == 0).then(|| within.as_seconds() / SECONDS_A_DAY);
     let days = whole.and_then(|days| u32::try_from(days).ok());
     days.filter(|days| (1..=WITHIN_DAYS_MAX).contains(days)).ok_or_else(|| {
-        let message = format!("{within} is out of range: whole days, `1d` to `{WITHIN_DAYS_MAX}d`, are expected");
+        let message =
+            format!("{} is out of range: whole days, `1d` to `{WITHIN_DAYS_MAX}d`, are expected", within.compact());
         Problem::new(&place, message)
     })
 }
@@ -295,12 +296,9 @@ fn notifier_of(
             problems.push(Problem::new(place, message).with_help("add \"approaching\" to its events"));
         }
     }
-    let (name, kind) = (name?, kind?);
     let before = problems.len();
-    let channel = channel(&raw, kind.value, bases, problems);
-    if problems.len() > before {
-        return None;
-    }
+    let channel = channel(&raw, kind?.value, bases, problems);
+    let name = name.filter(|_| problems.len() == before)?;
     let default_timeout = Duration::from_seconds(DEFAULT_TIMEOUT_SECONDS);
     let notifier = NotifierConfig {
         name: name.value.clone(),

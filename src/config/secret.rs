@@ -95,6 +95,11 @@ impl SecretFile {
         Self { candidates: beside.into_iter().chain([resolved]).collect() }
     }
 
+    /// The file at this path and no other.
+    pub fn at(path: PathBuf) -> Self {
+        Self { candidates: vec![path] }
+    }
+
     /// What the file holds, without the end of its line.
     pub fn read(&self) -> Result<Secret, ReadSecretError> {
         let mut missing = None;
@@ -170,7 +175,7 @@ mod tests {
         let check = |bytes: &[u8], expected: &str| {
             let path = dir.path().join("secret");
             fs::write(&path, bytes).unwrap();
-            let error = SecretFile { candidates: vec![path] }.read().unwrap_err().to_string();
+            let error = SecretFile::at(path).read().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         };
         check(b"", "is empty");

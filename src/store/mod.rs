@@ -21,6 +21,7 @@ mod ledger;
 mod lock;
 mod notifications;
 mod open;
+mod outbox;
 mod plans;
 mod recent;
 mod run;
@@ -56,6 +57,7 @@ pub use notifications::{
     NewNotification, NotificationFate, NotificationId, NotificationLimits, NotificationRecord, PendingNotification,
 };
 pub use open::StoreOptions;
+pub use outbox::Outbox;
 pub use recent::DoneStep;
 pub use run::{NewRun, PolicyRecord};
 pub use runs::{RunDetail, RunState, RunStep, RunSummary};

@@ -1,5 +1,6 @@
 //! What people and programs are told. Each notification is here before it is tried, and stays here until it is
-//! delivered or given up; then its text is forgotten and what became of it is kept.
+//! delivered or given up; then its text is forgotten and what became of it is kept. Delivery itself works on the
+//! [`Outbox`](super::Outbox).
 
 use amiwarden_core::{RunId, Timestamp};
 
@@ -8,7 +9,6 @@ use super::error::During;
 use super::{Store, StoreError, StoreReader, Write};
 
 const RECORD: &str = "record a notification";
-const SETTLE: &str = "record what became of a notification";
 const READ: &str = "read the notifications";
 
 /// A notification that is to be sent.
@@ -43,7 +43,7 @@ pub struct NotificationLimits {
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NotificationId(i64);
+pub struct NotificationId(pub(super) i64);
 
 /// A notification that is waiting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,39 +130,6 @@ impl Store {
         tx.commit().await.during(RECORD)?;
         Ok(recorded)
     }
-
-    /// Records what became of an attempt to deliver a notification. One that is no longer pending stays as it is.
-    pub async fn settle_notification(
-        &self,
-        id: NotificationId,
-        fate: &NotificationFate,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (state, error, next_at, tried) = match fate {
-            NotificationFate::Delivered => ("delivered", None, None, 1),
-            NotificationFate::TryAgain { at, error } => ("pending", Some(error), Some(at.as_second()), 1),
-            NotificationFate::GivenUp { error } => ("given-up", Some(error), None, 1),
-            NotificationFate::Dropped { reason } => ("given-up", Some(reason), None, 0),
-        };
-        let mut tx = self.begin(SETTLE).await?;
-        sqlx::query(
-            "update notification
-             set state = ?2, attempts = attempts + ?6, last_error = coalesce(?3, last_error), next_at = ?4,
-                 body = case when ?4 is null then null else body end,
-                 settled_at = case when ?4 is null then ?5 end
-             where notification_id = ?1 and state = 'pending'",
-        )
-        .bind(id.0)
-        .bind(state)
-        .bind(error)
-        .bind(next_at)
-        .bind(now.as_second())
-        .bind(tried)
-        .execute(&mut *tx)
-        .await
-        .during(SETTLE)?;
-        tx.commit().await.during(SETTLE)
-    }
 }
 
 /// Whether the same was recorded for the same notifier lately.
@@ -230,20 +197,6 @@ async fn give_up_oldest(
 }
 
 #[derive(sqlx::FromRow)]
-struct PendingRow {
-    notification_id: i64,
-    delivery_key: String,
-    notifier: String,
-    kind: String,
-    event: String,
-    run_key: String,
-    news: Option<String>,
-    subject: String,
-    body: String,
-    attempts: u32,
-}
-
-#[derive(sqlx::FromRow)]
 struct Row {
     delivery_key: String,
     notifier: String,
@@ -258,40 +211,6 @@ struct Row {
 }
 
 impl StoreReader {
-    /// The oldest notification of each notifier that is due at `now` and waits behind no other: an earlier one that is
-    /// not due yet holds up those after it, so that nobody is told of the end before the beginning.
-    pub async fn due_notifications(&self, now: Timestamp) -> Result<Vec<PendingNotification>, StoreError> {
-        let mut connection = self.connection(READ).await?;
-        let rows: Vec<PendingRow> = sqlx::query_as(
-            "select notification_id, delivery_key, notifier, kind, event, run_key, news, subject, body, attempts
-             from notification
-             where notification_id in (
-                 select min(notification_id) from notification where state = 'pending' group by notifier
-             ) and next_at <= ?1
-             order by notification_id",
-        )
-        .bind(now.as_second())
-        .fetch_all(&mut *connection)
-        .await
-        .during(READ)?;
-        Ok(rows.into_iter().map(pending).collect())
-    }
-
-    /// When the next notification is due; none when none is pending.
-    pub async fn next_notification_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        let mut connection = self.connection(READ).await?;
-        let next: Option<i64> = sqlx::query_scalar(
-            "select min(next_at) from notification
-             where notification_id in (
-                 select min(notification_id) from notification where state = 'pending' group by notifier
-             )",
-        )
-        .fetch_one(&mut *connection)
-        .await
-        .during(READ)?;
-        next.map(instant).transpose()
-    }
-
     /// The newest notifications, the newest first.
     pub async fn notifications(&self, limit: usize) -> Result<Vec<NotificationRecord>, StoreError> {
         let mut connection = self.connection(READ).await?;
@@ -305,23 +224,6 @@ impl StoreReader {
         .await
         .during(READ)?;
         rows.into_iter().map(record).collect()
-    }
-}
-
-fn pending(row: PendingRow) -> PendingNotification {
-    PendingNotification {
-        id: NotificationId(row.notification_id),
-        attempts: row.attempts,
-        notification: NewNotification {
-            delivery_id: row.delivery_key,
-            notifier: row.notifier,
-            kind: row.kind,
-            event: row.event,
-            run_id: RunId::new(row.run_key),
-            news: row.news,
-            subject: row.subject,
-            body: row.body,
-        },
     }
 }
 

@@ -12,6 +12,7 @@ mod harness;
 mod lying_cloud;
 mod main_job;
 mod moto;
+mod notifying;
 mod pacing;
 mod refusals;
 mod stopping;

@@ -28,14 +28,14 @@ async fn record(store: &Store, all: &[NewNotification], today: i64) -> usize {
 
 /// The deliveries that are due on a day.
 async fn due(store: &Store, today: i64) -> Vec<String> {
-    let due = store.reader().due_notifications(day(today)).await.unwrap();
+    let due = store.outbox().due(day(today)).await.unwrap();
     due.into_iter().map(|it| it.notification.delivery_id).collect()
 }
 
 async fn settle(store: &Store, delivery: &str, fate: NotificationFate, today: i64) {
-    let due = store.reader().due_notifications(day(100)).await.unwrap();
+    let due = store.outbox().due(day(100)).await.unwrap();
     let it = due.into_iter().find(|it| it.notification.delivery_id == delivery).unwrap();
-    store.settle_notification(it.id, &fate, day(today)).await.unwrap();
+    store.outbox().settle(it.id, &fate, day(today)).await.unwrap();
 }
 
 /// Delivery, state, attempts and the last error of all, the oldest first.
@@ -63,7 +63,7 @@ async fn each_notifier_is_told_in_order_and_waits_for_its_own_only() {
     settle(&store, "delivery-3", NotificationFate::Delivered, 1).await;
     // The second waits for the first.
     assert_eq!(due(&store, 4).await, [""; 0]);
-    assert_eq!(store.reader().next_notification_at().await.unwrap(), Some(day(5)));
+    assert_eq!(store.outbox().next_at().await.unwrap(), Some(day(5)));
     assert_eq!(due(&store, 5).await, ["delivery-1"]);
     settle(&store, "delivery-1", NotificationFate::GivenUp { error: "gone".to_owned() }, 5).await;
     assert_eq!(due(&store, 5).await, ["delivery-2"]);
@@ -80,8 +80,9 @@ async fn what_waits_is_there_after_a_restart_and_what_is_settled_is_forgotten() 
     record(&store, &[new(1, "a", None), new(2, "b", None)], 1).await;
     settle(&store, "delivery-1", NotificationFate::Delivered, 1).await;
     store.close().await.unwrap();
+    drop(store);
     let store = place.open().await;
-    let waiting = store.reader().due_notifications(day(1)).await.unwrap();
+    let waiting = store.outbox().due(day(1)).await.unwrap();
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].notification, new(2, "b", None));
     let mut connection = place.connect().await;
@@ -117,12 +118,12 @@ async fn what_is_settled_stays_settled() {
     let place = Place::new();
     let store = place.open().await;
     record(&store, &[new(1, "a", None)], 1).await;
-    let it = store.reader().due_notifications(day(1)).await.unwrap().remove(0);
-    store.settle_notification(it.id, &NotificationFate::Delivered, day(1)).await.unwrap();
+    let it = store.outbox().due(day(1)).await.unwrap().remove(0);
+    store.outbox().settle(it.id, &NotificationFate::Delivered, day(1)).await.unwrap();
     let late = NotificationFate::TryAgain { at: day(2), error: "late".to_owned() };
-    store.settle_notification(it.id, &late, day(1)).await.unwrap();
+    store.outbox().settle(it.id, &late, day(1)).await.unwrap();
     assert_eq!(states(&store).await, ["delivery-1 delivered 1 -"]);
-    assert_eq!(store.reader().next_notification_at().await.unwrap(), None);
+    assert_eq!(store.outbox().next_at().await.unwrap(), None);
     // The ledger and the structure are as they were.
     assert!(store.verify().await.unwrap().findings.is_empty());
 }
