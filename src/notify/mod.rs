@@ -196,8 +196,14 @@ impl Notifiers {
         Ok(Outlook { notices, approaching })
     }
 
-    /// What cannot be read now that deliveries will need, for a warning at the start.
-    pub(crate) fn unreadable_secrets(&self) -> Vec<String> {
+    /// Says in the log what cannot be read now that deliveries will need.
+    pub(crate) fn warn_of_secrets(&self) {
+        for unreadable in self.unreadable_secrets() {
+            tracing::warn!("{unreadable}");
+        }
+    }
+
+    fn unreadable_secrets(&self) -> Vec<String> {
         let unreadable = |notifier: &NotifierConfig| {
             let read = match &notifier.channel {
                 Channel::Webhook { url, secret } => {

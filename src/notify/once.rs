@@ -66,7 +66,7 @@ fn warn(error: &(dyn Error + 'static)) {
 
 /// An error with all its causes, in one line.
 fn chain(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |&error| error.source())
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(": ")

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -295,4 +296,27 @@ fn a_run_of_which_something_failed_is_told_of() {
     let failure = told["failures"][0].as_str().unwrap();
     assert!(failure.contains("could not all be read"), "{told}");
     assert_eq!(told["report"]["scopes"][0]["complete"], false);
+}
+
+#[test]
+fn a_service_delivers_between_its_runs() {
+    let receiver = Receiver::start(&[500, 200]);
+    let schedule = "[[schedule]]\nname = \"often\"\ncron = \"*/2 * * * * *\"\n";
+    let (_account, place) = account(&format!("{schedule}{}", webhook("events = [\"plan-ready\"]")));
+    place.write("hook-url", &receiver.url());
+    let arguments = ["serve"];
+    let child = place.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while receiver.received().len() < 2 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let finished = Finished::of(&child.wait_with_output().unwrap(), &arguments).code(0);
+    assert!(!finished.err.contains(SECRET), "{}", finished.err);
+    let received = receiver.received();
+    assert_eq!(received.len(), 2, "{}", finished.err);
+    let ids: Vec<&str> = received.iter().map(|it| it.header("x-amiwarden-delivery")).collect();
+    assert_eq!(ids[0], ids[1], "the same is not told anew by every run");
+    assert_eq!(received[1].json()["event"], "plan-ready");
 }
