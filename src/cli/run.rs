@@ -157,7 +157,7 @@ async fn perform(global: &Global, request: Request, wishes: Wishes) -> Result<Ou
     let Performed { report, prospect } = match performed {
         Ok(performed) => performed,
         Err(error) => {
-            notifiers.tell_once(&store, Ended::Failure(&run_id, &error), &stop).await;
+            Box::pin(notifiers.tell_once(&store, Ended::Failure(&run_id, &error), &stop)).await;
             return Err(error.into());
         }
     };
@@ -166,7 +166,7 @@ async fn perform(global: &Global, request: Request, wishes: Wishes) -> Result<Ou
     let mut out = Vec::new();
     render(&report, global.format.into(), &terminal::style(global), &mut out)?;
     let printed = terminal::print(&out);
-    notifiers.tell_once(&store, Ended::Report(&report, prospect), &stop).await;
+    Box::pin(notifiers.tell_once(&store, Ended::Report(&report, prospect), &stop)).await;
     let closed = store.close().await;
     drop(links);
     cloud.close().await;

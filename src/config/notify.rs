@@ -250,8 +250,10 @@ fn within_days(node: Node) -> Read<u32> {
     let whole = (within.as_seconds() % SECONDS_A_DAY == 0).then(|| within.as_seconds() / SECONDS_A_DAY);
     let days = whole.and_then(|days| u32::try_from(days).ok());
     days.filter(|days| (1..=WITHIN_DAYS_MAX).contains(days)).ok_or_else(|| {
-        let message =
-            format!("{} is out of range: whole days, `1d` to `{WITHIN_DAYS_MAX}d`, are expected", within.compact());
+        let message = format!(
+            "{} is out of range: whole days, `1d` to `{WITHIN_DAYS_MAX}d`, are expected",
+            within.compact()
+        );
         Problem::new(&place, message)
     })
 }
@@ -264,7 +266,7 @@ pub(super) fn notifiers(
 ) -> Vec<NotifierConfig> {
     let mut notifiers: Vec<(NotifierConfig, Place)> = Vec::new();
     for raw in raw {
-        let Some((notifier, place)) = notifier_of(raw, bases, problems) else { continue };
+        let Some((notifier, place)) = notifier_of(&raw, bases, problems) else { continue };
         match notifiers.iter().find(|(other, _)| other.name == notifier.name) {
             None => notifiers.push((notifier, place)),
             Some((first, at)) => {
@@ -278,7 +280,7 @@ pub(super) fn notifiers(
 }
 
 fn notifier_of(
-    raw: RawNotifier,
+    raw: &RawNotifier,
     bases: &Bases<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<(NotifierConfig, Place)> {
@@ -297,7 +299,7 @@ fn notifier_of(
         }
     }
     let before = problems.len();
-    let channel = channel(&raw, kind?.value, bases, problems);
+    let channel = channel(raw, kind?.value, bases, problems);
     let name = name.filter(|_| problems.len() == before)?;
     let default_timeout = Duration::from_seconds(DEFAULT_TIMEOUT_SECONDS);
     let notifier = NotifierConfig {
@@ -334,12 +336,7 @@ impl RawNotifier {
 }
 
 /// How the notifier is reached. A key of another kind is a mistake, and so is one that is missing.
-fn channel(
-    raw: &RawNotifier,
-    kind: Kind,
-    bases: &Bases<'_>,
-    problems: &mut Vec<Problem>,
-) -> Option<Channel> {
+fn channel(raw: &RawNotifier, kind: Kind, bases: &Bases<'_>, problems: &mut Vec<Problem>) -> Option<Channel> {
     let known: &[&str] = match kind {
         Kind::Webhook => &["url", "url_file", "secret_file"],
         Kind::Slack => &["url", "url_file"],

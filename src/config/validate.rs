@@ -12,11 +12,11 @@ use super::place::{Place, Placed};
 use super::problem::Problem;
 use super::raw::{RawConfig, RawPolicies, RawPolicy, RawScope, RawStore};
 use super::secret::SecretFile;
-use super::{notify, usage};
 use super::{
     AwsConfig, Config, LimitsStated, PoliciesConfig, PolicyConfig, PolicyScope, RegionChoice, StoreConfig,
     schedule, speed,
 };
+use super::{notify, usage};
 
 const DEFAULT_DATABASE: &str = "amiwarden.db";
 const DEFAULT_FAMILY_TAG: &str = "Family";

@@ -138,13 +138,13 @@ impl Prospect {
             if stop.is_cancelled() {
                 break;
             }
-            let open = survey.facts.keys().filter(|id| !found.contains_key(*id)).cloned().collect();
-            let due = if days == 0 { self.due_now(survey) } else { self.due_at(survey, open, then) };
+            let open: Vec<ImageId> =
+                survey.facts.keys().filter(|id| !found.contains_key(*id)).cloned().collect();
+            let due = if days == 0 { self.due_now(survey) } else { self.due_at(survey, &open, then) };
             for removal in due {
                 let scope = &survey.inventory.scope;
                 let id = removal.image_id().clone();
-                let is_planned =
-                    self.planned.contains(&(scope.clone(), id.clone(), removal.action));
+                let is_planned = self.planned.contains(&(scope.clone(), id.clone(), removal.action));
                 if !is_planned && !found.contains_key(&id) {
                     found.insert(id, approaching(removal, then, days, horizon));
                 }
@@ -166,9 +166,9 @@ impl Prospect {
         })
     }
 
-    fn due_at(&self, survey: &Survey, open: Vec<ImageId>, then: Timestamp) -> Vec<Removal> {
+    fn due_at(&self, survey: &Survey, open: &[ImageId], then: Timestamp) -> Vec<Removal> {
         let facts = derive_facts(&survey.inventory, &survey.memory, &self.rules.families, then);
-        let round = evaluate(&self.rules, &facts, &open);
+        let round = evaluate(&self.rules, &facts, open);
         due_removals(&PlanRequest {
             inventory: &survey.inventory,
             facts: &facts,
@@ -199,7 +199,7 @@ fn approaching(removal: Removal, then: Timestamp, due_in_days: u32, horizon: &Ho
 #[cfg(test)]
 mod tests {
     use amiwarden_core::{
-        DeregistrationProtection, FamilyRule, Image, ImageState, Inventory, Lineage, LimitsOverride, Listing,
+        DeregistrationProtection, FamilyRule, Image, ImageState, Inventory, LimitsOverride, Lineage, Listing,
         Memory, Mode, Permanent, PolicyName, PolicySettings, Reading, Region, Source,
     };
     use amiwarden_policy::{EngineLimits, Modules, PolicySet, PolicySource};
@@ -303,8 +303,7 @@ mod tests {
         }
 
         fn prospect(&self) -> Prospect {
-            let survey =
-                survey(&self.rules, self.images.clone(), self.memory.clone(), self.is_usage_read);
+            let survey = survey(&self.rules, self.images.clone(), self.memory.clone(), self.is_usage_read);
             Prospect {
                 notices: notices(&survey).collect(),
                 surveys: vec![survey],
@@ -386,9 +385,11 @@ mod tests {
 
     #[tokio::test]
     async fn owners_and_notices_are_told() {
-        let scene = Scene::new([image("ami-1", 89, &[("Owner", "web"), ("Odd", "")]), image("ami-2", 89, &[])]);
+        let scene =
+            Scene::new([image("ami-1", 89, &[("Owner", "web"), ("Odd", "")]), image("ami-2", 89, &[])]);
         let prospect = scene.prospect();
-        let notices: Vec<_> = prospect.notices.iter().map(|it| (it.image_id.as_str(), &*it.because[0].reason)).collect();
+        let notices: Vec<_> =
+            prospect.notices.iter().map(|it| (it.image_id.as_str(), &*it.because[0].reason)).collect();
         assert_eq!(notices, [("ami-1", "look at it")]);
         let horizon = Horizon { days: 1, owner_tags: BTreeSet::from(["Owner".to_owned()]) };
         let found = prospect.approaching(horizon, CancellationToken::new()).await.unwrap();

@@ -89,7 +89,10 @@ mod tests {
         let shortest: Vec<_> = (1..=7).filter_map(|failed| pause(failed, 0, None)).collect();
         assert_eq!(shortest, [1, 2, 8, 32, 128, 512, 1800]);
         assert_eq!(next_attempt(1, 1, now(), Jitter(0), None), Next::GiveUp);
-        assert_eq!(next_attempt(99, 100, now(), Jitter(1000), None), Next::At(Duration::from_seconds(3600).after(now()).unwrap()));
+        assert_eq!(
+            next_attempt(99, 100, now(), Jitter(1000), None),
+            Next::At(Duration::from_seconds(3600).after(now()).unwrap())
+        );
         assert_eq!(next_attempt(2, 3, Timestamp::MAX, Jitter(0), None), Next::GiveUp);
     }
 

@@ -62,7 +62,8 @@ fn document_of(
             document.insert("report".to_owned(), report_value);
             if let Event::PartFailed(_) = event {
                 let all: Vec<String> = failures(report).collect();
-                document.insert("failures".to_owned(), json!(all.iter().take(entries_max).collect::<Vec<_>>()));
+                document
+                    .insert("failures".to_owned(), json!(all.iter().take(entries_max).collect::<Vec<_>>()));
                 note(&mut left_out, "failures", all.len(), entries_max);
             }
         }
@@ -81,7 +82,12 @@ fn document_of(
     Ok(Value::Object(document))
 }
 
-fn note(left_out: &mut BTreeMap<&'static str, usize>, list: &'static str, there_are: usize, entries_max: usize) {
+fn note(
+    left_out: &mut BTreeMap<&'static str, usize>,
+    list: &'static str,
+    there_are: usize,
+    entries_max: usize,
+) {
     if there_are > entries_max {
         left_out.insert(list, there_are - entries_max);
     }
@@ -108,7 +114,10 @@ fn owners(images: &[Approaching], owner_tag: &str) -> Value {
 }
 
 /// The images by the value of the owner's tag, empty for those without.
-pub(super) fn by_owner<'a>(images: &'a [Approaching], owner_tag: &str) -> BTreeMap<&'a str, Vec<&'a Approaching>> {
+pub(super) fn by_owner<'a>(
+    images: &'a [Approaching],
+    owner_tag: &str,
+) -> BTreeMap<&'a str, Vec<&'a Approaching>> {
     let mut groups: BTreeMap<&str, Vec<&Approaching>> = BTreeMap::new();
     for image in images {
         let owner = image.owners.get(owner_tag).map_or(NOBODY, |owner| owner.trim());

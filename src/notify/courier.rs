@@ -15,7 +15,7 @@ use super::Notifiers;
 use crate::store::{OpenStoreError, Outbox, StoreError};
 
 /// While nothing is due, the queue is looked at this often. It is also looked at when something is recorded.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// After the queue could not be read or written, delivery rests this long.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -49,7 +49,10 @@ impl Courier {
             let rest = match self.look(&notifiers, &stop).await {
                 Ok(next) => next.map_or(IDLE, |next| until(next, Timestamp::now()).min(IDLE)),
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the queue of notifications failed");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the queue of notifications failed"
+                    );
                     PAUSE
                 }
             };

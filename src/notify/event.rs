@@ -39,7 +39,9 @@ pub(super) fn events<'a>(report: &'a CycleReport, outlook: &'a Outlook) -> Vec<E
         Mode::Observe if !report.steps.is_empty() || !notices.is_empty() => {
             events.push(Event::PlanReady(report, notices));
         }
-        Mode::Enforce if report.steps.iter().any(|(_, step)| was_tried(&step.outcome)) || !notices.is_empty() => {
+        Mode::Enforce
+            if report.steps.iter().any(|(_, step)| was_tried(&step.outcome)) || !notices.is_empty() =>
+        {
             events.push(Event::Done(report, notices));
         }
         Mode::Observe | Mode::Enforce => {}
@@ -69,7 +71,9 @@ pub(super) fn failures(report: &CycleReport) -> impl Iterator<Item = String> {
         let what = format!("{} of {}", step.change.kind(), step.image_id);
         match (&became.outcome, &became.rehearsal) {
             (StepOutcome::Failed(reason), _) => Some(format!("{what} failed: {reason}")),
-            (StepOutcome::Unknown(reason), _) => Some(format!("{what} may or may not have happened: {reason}")),
+            (StepOutcome::Unknown(reason), _) => {
+                Some(format!("{what} may or may not have happened: {reason}"))
+            }
             // A change that was to be carried out and that EC2 does not permit, though nothing was tried.
             (_, Rehearsal::Denied(reason) | Rehearsal::Error(reason))
                 if report.mode == Mode::Enforce && step.mode == Mode::Enforce =>
@@ -80,7 +84,8 @@ pub(super) fn failures(report: &CycleReport) -> impl Iterator<Item = String> {
         }
     });
     let scopes = report.scopes.iter().flat_map(|scope| {
-        let dry_run = scope.dry_run_error.iter().map(|error| format!("nothing is changed in {}: {error}", scope.scope));
+        let dry_run =
+            scope.dry_run_error.iter().map(|error| format!("nothing is changed in {}: {error}", scope.scope));
         let gaps = scope.gaps.iter().filter(|(source, _)| *source == Source::Images);
         let gaps = gaps.map(|(_, gap)| format!("the images of {} could not all be read: {gap}", scope.scope));
         dry_run.chain(gaps).collect::<Vec<_>>()
@@ -128,9 +133,11 @@ impl<'a> Event<'a> {
             Self::RunFailed(_, reason) => vec![(*reason).to_owned()],
             Self::Approaching(report, images) => {
                 let mode = std::iter::once(report.mode.as_str().to_owned());
-                mode.chain(images.iter().map(|it| {
-                    format!("{} {} {} {}", it.scope, it.image_id, it.action, it.due_on)
-                }))
+                mode.chain(
+                    images
+                        .iter()
+                        .map(|it| format!("{} {} {} {}", it.scope, it.image_id, it.action, it.due_on)),
+                )
                 .collect()
             }
         };

@@ -36,7 +36,7 @@ use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::config::{Channel, NotifierConfig, NotifyEvent, ReadSecretError};
+use crate::config::{Channel, NotifierConfig, NotifyEvent, ReadSecretError, SecretFile};
 use crate::cycle::{Horizon, Prospect};
 use crate::executor::Clock;
 use crate::store::{
@@ -207,7 +207,7 @@ impl Notifiers {
         let unreadable = |notifier: &NotifierConfig| {
             let read = match &notifier.channel {
                 Channel::Webhook { url, secret } => {
-                    url.read().and_then(|_| secret.as_ref().map(|secret| secret.read()).transpose()).err()
+                    url.read().and_then(|_| secret.as_ref().map(SecretFile::read).transpose()).err()
                 }
                 Channel::Slack { url } => url.read().err(),
                 Channel::Sns { .. } | Channel::Command { .. } => None,
@@ -230,8 +230,7 @@ impl Notifiers {
             // Each looks as far ahead as it wants, which may be less than another does.
             let mut own = Outlook { notices: outlook.notices.clone(), approaching: Vec::new() };
             let is_near = |due_in_days: u32| due_in_days <= notifier.within_days;
-            own.approaching
-                .extend(outlook.approaching.iter().filter(|it| is_near(it.due_in_days)).cloned());
+            own.approaching.extend(outlook.approaching.iter().filter(|it| is_near(it.due_in_days)).cloned());
             for event in events(report, &own) {
                 notifications.extend(self.notification(notifier, &event)?);
             }
@@ -396,9 +395,8 @@ impl Notifiers {
         match channel {
             Channel::Webhook { url, secret } => {
                 let url = url.read()?;
-                let secret = secret.as_ref().map(|secret| secret.read()).transpose()?;
-                let to =
-                    http::Destination { url: &url, may_be_plain: true, signed_with: secret.as_ref() };
+                let secret = secret.as_ref().map(SecretFile::read).transpose()?;
+                let to = http::Destination { url: &url, may_be_plain: true, signed_with: secret.as_ref() };
                 http::post(self.client()?, &to, attempt).await
             }
             Channel::Slack { url } => {
@@ -427,7 +425,7 @@ impl Notifiers {
             deduplication_id: &notification.delivery_id,
         };
         match tokio::time::timeout(attempt.timeout, publisher.publish(&publication)).await {
-            Ok(published) => published.map(drop).map_err(|error| DeliveryError::of(error.to_string())),
+            Ok(answer) => answer.map(drop).map_err(|error| DeliveryError::of(error.to_string())),
             Err(_) => Err(DeliveryError::of(format!("no answer within {} s", attempt.timeout.as_secs()))),
         }
     }

@@ -19,7 +19,7 @@ const WITHIN: Duration = Duration::from_secs(20);
 /// How the run ended that is told of.
 pub(crate) enum Ended<'a> {
     /// With a report.
-    Report(&'a CycleReport, Prospect),
+    Report(&'a CycleReport, Box<Prospect>),
     /// Without one, for this reason.
     Failure(&'a RunId, &'a (dyn Error + 'static)),
 }
@@ -47,7 +47,7 @@ impl Notifiers {
             return;
         }
         let recorded = match ended {
-            Ended::Report(report, prospect) => match self.look_ahead(prospect, stop).await {
+            Ended::Report(report, prospect) => match self.look_ahead(*prospect, stop).await {
                 Ok(outlook) => self.record(store, report, &outlook).await,
                 Err(error) => return warn(&error),
             },

@@ -63,14 +63,15 @@ fn details(event: &Event<'_>, owner_tag: &str) -> Vec<Value> {
             blocks
         }
         Event::GuardTripped(report) => {
-            let tripped = report
-                .tripped
-                .iter()
-                .map(|it| format!("*{}* in {}: {}", it.guard, it.scope, escape(&plain(&it.reason), LINE_MAX / 2)));
+            let tripped = report.tripped.iter().map(|it| {
+                format!("*{}* in {}: {}", it.guard, it.scope, escape(&plain(&it.reason), LINE_MAX / 2))
+            });
             list("*Look at the plan, then `amiwarden accept`*", tripped).into_iter().collect()
         }
         Event::PartFailed(report) => {
-            list("*What failed*", failures(report).map(|it| escape(&plain(&it), LINE_MAX))).into_iter().collect()
+            list("*What failed*", failures(report).map(|it| escape(&plain(&it), LINE_MAX)))
+                .into_iter()
+                .collect()
         }
         Event::RunFailed(..) => Vec::new(),
         Event::Approaching(_, images) => {

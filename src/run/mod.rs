@@ -68,7 +68,7 @@ pub(crate) struct Performed {
     /// The report from which everything that is said of the run is made.
     pub(crate) report: CycleReport,
     /// What there is to tell besides, and what looking ahead needs.
-    pub(crate) prospect: Prospect,
+    pub(crate) prospect: Box<Prospect>,
 }
 
 /// Why a run has no report.
@@ -233,7 +233,7 @@ fn performed(
     plan: &Plan,
     steps: Vec<StepReport>,
 ) -> Performed {
-    let prospect = cycle.prospect(&mut planned);
+    let prospect = Box::new(cycle.prospect(&mut planned));
     Performed { report: cycle.report(planned, plan, steps), prospect }
 }
 

@@ -54,7 +54,8 @@ pub use ledger::{
     ParseHeadError as ParseLedgerHeadError, Verification,
 };
 pub use notifications::{
-    NewNotification, NotificationFate, NotificationId, NotificationLimits, NotificationRecord, PendingNotification,
+    NewNotification, NotificationFate, NotificationId, NotificationLimits, NotificationRecord,
+    PendingNotification,
 };
 pub use open::StoreOptions;
 pub use outbox::Outbox;

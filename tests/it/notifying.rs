@@ -116,7 +116,7 @@ fn read(stream: &mut TcpStream) -> Received {
             break;
         }
         let (name, value) = line.split_once(": ").unwrap_or((line.trim_end(), ""));
-        head.push_str(&format!("{}: {}\n", name.to_ascii_lowercase(), value.trim_end()));
+        head = format!("{head}{}: {}\n", name.to_ascii_lowercase(), value.trim_end());
     }
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
@@ -156,7 +156,8 @@ fn a_run_tells_a_webhook_what_it_came_to_and_signs_it() {
         let seconds = time.strip_prefix("t=").unwrap();
         let mut mac = Hmac::<Sha256>::new_from_slice(b"hunter2").unwrap();
         mac.update(format!("{seconds}.{}", request.body).as_bytes());
-        let expected: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let code_bytes = mac.finalize().into_bytes();
+        let expected = code_bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         assert_eq!(code, expected);
         let age = jiff::Timestamp::now().as_second() - seconds.parse::<i64>().unwrap();
         assert!((0..120).contains(&age), "{age}");
@@ -189,12 +190,12 @@ fn what_a_receiver_refuses_is_sent_again_under_the_same_name() {
     let (_account, place) = account(&webhook("events = [\"done\"]"));
     place.write("hook-url", &receiver.url());
     run(&place, &["run", "--enforce", "--yes"], 0).says(&["ops could not be told of done", "status 500"]);
-    let received = receiver.received();
-    assert_eq!(received.len(), 3);
-    let ids: Vec<&str> = received.iter().map(|it| it.header("x-amiwarden-delivery")).collect();
+    let requests = receiver.received();
+    assert_eq!(requests.len(), 3);
+    let ids: Vec<&str> = requests.iter().map(|it| it.header("x-amiwarden-delivery")).collect();
     assert!(ids.iter().all(|id| *id == ids[0] && id.len() == 36), "{ids:?}");
-    assert!(received.iter().all(|it| it.body == received[0].body));
-    let done = received[2].json();
+    assert!(requests.iter().all(|it| it.body == requests[0].body));
+    let done = requests[2].json();
     assert_eq!(having(&done["report"]["steps"], &[("outcome", "done")]).len(), 1, "{done}");
 }
 
@@ -202,7 +203,8 @@ fn what_a_receiver_refuses_is_sent_again_under_the_same_name() {
 fn a_notifier_that_fails_changes_nothing_of_a_run_and_is_tried_by_the_next() {
     // Nobody listens on a port that was just given back.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let config = "[[notify]]\nname = \"chat\"\nkind = \"slack\"\nurl_file = \"hook-url\"\nevents = [\"done\"]\n";
+    let config =
+        "[[notify]]\nname = \"chat\"\nkind = \"slack\"\nurl_file = \"hook-url\"\nevents = [\"done\"]\n";
     let (account, place) = account(config);
     place.write("hook-url", &format!("http://127.0.0.1:{port}/services/{SECRET}"));
     let started = Instant::now();
@@ -228,7 +230,10 @@ fn a_notifier_that_fails_changes_nothing_of_a_run_and_is_tried_by_the_next() {
         run(&place, &["run"], 0);
     }
     let message = receiver.received().remove(0).json();
-    assert!(message["text"].as_str().unwrap().starts_with("amiwarden: Changes carried out: 1 change"), "{message}");
+    assert!(
+        message["text"].as_str().unwrap().starts_with("amiwarden: Changes carried out: 1 change"),
+        "{message}"
+    );
     assert_eq!(message["blocks"][0]["type"], "header");
 }
 
@@ -248,12 +253,16 @@ fn a_topic_of_sns_gets_the_document_with_a_subject() {
     assert_eq!((first.service, first.status), ("sns", Some(200)));
     assert_eq!(first.parameters["TopicArn"], topic);
     let subject = &first.parameters["Subject"];
-    assert!(subject.starts_with("amiwarden plan-ready: 1 change is due") && subject.len() <= 100, "{subject}");
+    assert!(
+        subject.starts_with("amiwarden plan-ready: 1 change is due") && subject.len() <= 100,
+        "{subject}"
+    );
     let message: Value = serde_json::from_str(&first.parameters["Message"]).unwrap();
     assert_eq!((&message["event"], &message["run_id"]), (&"plan-ready".into(), &report["run_id"]));
     // Without the permission nothing but a warning comes of it.
     account.cloud().deny("Publish");
-    run(&place, &["run", "--enforce", "--yes"], 0).says(&["topic could not be told of done", "AuthorizationError"]);
+    run(&place, &["run", "--enforce", "--yes"], 0)
+        .says(&["topic could not be told of done", "AuthorizationError"]);
     assert_eq!(account.count("DisableImage"), 1);
 }
 
@@ -270,7 +279,11 @@ fn a_program_gets_the_document_and_its_failure_is_a_warning() {
         out.display()
     );
     let (_account, place) = account(&config);
-    run(&place, &["run"], 0).says(&["pager could not be told of plan-ready", "exit status: 7: no line", "given up"]);
+    run(&place, &["run"], 0).says(&[
+        "pager could not be told of plan-ready",
+        "exit status: 7: no line",
+        "given up",
+    ]);
     let told: Value = serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap();
     assert_eq!(told["event"], "plan-ready");
 }
@@ -314,9 +327,9 @@ fn a_service_delivers_between_its_runs() {
     assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     let finished = Finished::of(&child.wait_with_output().unwrap(), &arguments).code(0);
     assert!(!finished.err.contains(SECRET), "{}", finished.err);
-    let received = receiver.received();
-    assert_eq!(received.len(), 2, "{}", finished.err);
-    let ids: Vec<&str> = received.iter().map(|it| it.header("x-amiwarden-delivery")).collect();
+    let requests = receiver.received();
+    assert_eq!(requests.len(), 2, "{}", finished.err);
+    let ids: Vec<&str> = requests.iter().map(|it| it.header("x-amiwarden-delivery")).collect();
     assert_eq!(ids[0], ids[1], "the same is not told anew by every run");
-    assert_eq!(received[1].json()["event"], "plan-ready");
+    assert_eq!(requests[1].json()["event"], "plan-ready");
 }

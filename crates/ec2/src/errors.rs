@@ -56,7 +56,8 @@ const DENIED: &[&str] = &[
 ];
 
 /// IAM says no: a permission is missing, as opposed to credentials that are no good.
-const MISSING_PERMISSION: &[&str] = &["AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"];
+const MISSING_PERMISSION: &[&str] =
+    &["AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"];
 
 /// The credentials were good once.
 const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException", "RequestExpired"];

@@ -61,8 +61,7 @@ impl Publisher {
             return Err(Failure::not_sent(OPERATION, "the message is longer than SNS takes").error);
         }
         let client = client::topics(&self.config, &scope, &self.timing);
-        let mut request =
-            client.publish().topic_arn(publication.topic_arn).message(publication.message);
+        let mut request = client.publish().topic_arn(publication.topic_arn).message(publication.message);
         if let Some(subject) = subject(publication.subject) {
             request = request.subject(subject);
         }
@@ -92,7 +91,8 @@ fn scope_of(topic_arn: &str) -> Option<Scope> {
 /// 100 characters. None where nothing is left.
 fn subject(text: &str) -> Option<String> {
     let fits = |character: char| (' '..='~').contains(&character);
-    let subject: String = text.trim_start().chars().filter(|it| fits(*it)).take(SUBJECT_CHARACTERS_MAX).collect();
+    let subject: String =
+        text.trim_start().chars().filter(|it| fits(*it)).take(SUBJECT_CHARACTERS_MAX).collect();
     let subject = subject.trim();
     (!subject.is_empty()).then(|| subject.to_owned())
 }
@@ -117,7 +117,13 @@ mod tests {
     fn a_topic_says_its_account_and_region() {
         let scope = |arn: &str| scope_of(arn).map(|scope| scope.to_string());
         assert!(scope("arn:aws-us-gov:sns:us-gov-west-1:111122223333:a.fifo").is_some());
-        for arn in ["", "arn", "arn:aws:sqs:eu-west-1:111122223333:a", "arn:aws:sns:eu-west-1:1:a", "arn:aws:sns::111122223333:a"] {
+        for arn in [
+            "",
+            "arn",
+            "arn:aws:sqs:eu-west-1:111122223333:a",
+            "arn:aws:sns:eu-west-1:1:a",
+            "arn:aws:sns::111122223333:a",
+        ] {
             assert_eq!(scope(arn), None, "{arn}");
         }
     }

@@ -52,7 +52,10 @@ fn every_kind_is_read_with_its_defaults() {
     assert_eq!(default, (Duration::from_seconds(10), 8, 7, "Owner"));
     assert!(matches!(&topic.channel, Channel::Sns { topic_arn } if topic_arn.ends_with(":images")));
     let Channel::Command { program, arguments } = &pager.channel else { panic!("{pager:?}") };
-    assert_eq!((program.to_str(), &arguments[..]), (Some("/usr/local/bin/page"), &["--quiet".to_owned(), String::new()][..]));
+    assert_eq!(
+        (program.to_str(), &arguments[..]),
+        (Some("/usr/local/bin/page"), &["--quiet".to_owned(), String::new()][..])
+    );
     assert!(Fixture::with_file("").loaded().notify.is_empty());
 }
 
@@ -74,14 +77,18 @@ fn a_relative_file_is_a_credential_or_lies_beside_the_configuration() {
 
 #[test]
 fn numbers_are_taken_up_to_their_limits() {
-    let with = |line: &str| format!("[[notify]]\nname = \"a\"\nkind = \"command\"\ncommand = [\"/a\"]\n{line}\n");
+    let with =
+        |line: &str| format!("[[notify]]\nname = \"a\"\nkind = \"command\"\ncommand = [\"/a\"]\n{line}\n");
     assert_eq!(only(&with("timeout = \"5m\"")).timeout, Duration::from_minutes(5));
     assert_eq!(only(&with("timeout = \"1s\"")).timeout, Duration::from_seconds(1));
     assert_eq!(only(&with("attempts = 20")).attempts, 20);
     assert_eq!(only(&with("within = \"90d\"")).within_days, 90);
     assert_eq!(only(&with("within = \"24h\"")).within_days, 1);
     let refused = |line: &str, expected: &str| {
-        check(&with(line), &format!("amiwarden.toml:5:{}: {expected}", line.find(['"', '0', '2', '[']).unwrap() + 1));
+        check(
+            &with(line),
+            &format!("amiwarden.toml:5:{}: {expected}", line.find(['"', '0', '2', '[']).unwrap() + 1),
+        );
     };
     refused("timeout = \"0s\"", "0s is out of range: `1s` to `5m` is expected");
     refused("timeout = \"301s\"", "301s is out of range: `1s` to `5m` is expected");
@@ -142,13 +149,8 @@ url_fil = "x"
 
 #[test]
 fn no_message_holds_what_may_be_a_secret() {
-    for url in [
-        "ftp://example.com/s3cr3t",
-        "http://example.com/s3cr3t",
-        "s3cr3t",
-        "https://",
-        "data:s3cr3t",
-    ] {
+    for url in ["ftp://example.com/s3cr3t", "http://example.com/s3cr3t", "s3cr3t", "https://", "data:s3cr3t"]
+    {
         let text = format!("[[notify]]\nname = \"a\"\nkind = \"slack\"\nurl = \"{url}\"\nnonsense = 1\n");
         let said = problems(&Fixture::with_file(&text));
         assert!(!said.contains("s3cr3t"), "{said}");
@@ -162,7 +164,9 @@ fn no_message_holds_what_may_be_a_secret() {
 #[test]
 fn a_secret_is_no_part_of_the_digest_and_the_rest_is() {
     let digest = |url: &str, name: &str| {
-        let text = format!("[[notify]]\nname = \"{name}\"\nkind = \"webhook\"\nurl = \"https://example.com/{url}\"\n");
+        let text = format!(
+            "[[notify]]\nname = \"{name}\"\nkind = \"webhook\"\nurl = \"https://example.com/{url}\"\n"
+        );
         let fixture = Fixture::with_file(&text).and_file("other.toml", &text);
         let mut config = fixture.loaded();
         // Each fixture has a directory of its own, which is no matter here.
@@ -177,9 +181,9 @@ fn a_secret_is_no_part_of_the_digest_and_the_rest_is() {
 
 #[test]
 fn more_notifiers_than_anybody_needs_are_a_mistake() {
-    let text: String = (0..51)
-        .map(|n| format!("[[notify]]\nname = \"n{n}\"\nkind = \"command\"\ncommand = [\"/a\"]\n"))
-        .collect();
+    let table = |n: usize| format!("[[notify]]\nname = \"n{n}\"\nkind = \"command\"\ncommand = [\"/a\"]\n");
+    let text: Vec<String> = (0..51).map(table).collect();
+    let text = text.concat();
     let said = messages(&text);
     assert!(said[0].ends_with("51 notifiers are too many: 50 at most"), "{said:?}");
 }

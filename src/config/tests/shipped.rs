@@ -95,6 +95,9 @@ fn every_line_of_the_template_that_is_marked_as_a_comment_can_be_used() {
     assert_eq!(kinds, ["webhook", "slack", "sns", "command"]);
     // What is written there is what holds without it.
     let (webhook, slack) = (&config.notify[0], &config.notify[1]);
-    assert_eq!((&webhook.events, webhook.timeout, webhook.attempts), (&slack.events, slack.timeout, slack.attempts));
+    assert_eq!(
+        (&webhook.events, webhook.timeout, webhook.attempts),
+        (&slack.events, slack.timeout, slack.attempts)
+    );
     assert_eq!((webhook.within_days, &webhook.owner_tag), (slack.within_days, &slack.owner_tag));
 }

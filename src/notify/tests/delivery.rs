@@ -49,25 +49,31 @@ async fn what_is_not_taken_is_sent_again_under_the_same_name_until_it_is() {
     let mut pauses = Vec::new();
     let mut at = now();
     for _ in 0..2 {
-        assert_eq!(deliver(&notifiers, &store, at).await, Deliveries { postponed: 1, ..Deliveries::default() });
+        assert_eq!(
+            deliver(&notifiers, &store, at).await,
+            Deliveries { postponed: 1, ..Deliveries::default() }
+        );
         at = next(&store).await.unwrap();
         pauses.push(at.as_second() - now().as_second());
-        assert_eq!(newest(&store).await.last_error.as_deref(), Some("it answered with status 500 Internal Server Error: in pieces"));
+        assert_eq!(
+            newest(&store).await.last_error.as_deref(),
+            Some("it answered with status 500 Internal Server Error: in pieces")
+        );
     }
     assert!(pauses[0] == 1 && (2..=4).contains(&pauses[1]), "{pauses:?}");
     assert_eq!(deliver(&notifiers, &store, at).await, Deliveries { delivered: 1, ..Deliveries::default() });
     let record = newest(&store).await;
     assert_eq!((record.state.as_str(), record.attempts), ("delivered", 3));
-    let received = receiver.received();
-    assert_eq!(received.len(), 3);
-    for request in &received {
+    let requests = receiver.received();
+    assert_eq!(requests.len(), 3);
+    for request in &requests {
         assert_eq!(request.path, "/hook");
         assert_eq!(request.headers["x-amiwarden-delivery"], record.delivery_id);
         assert_eq!(request.headers["x-amiwarden-event"], "plan-ready");
         assert_eq!(request.headers["content-type"], "application/json");
-        assert_eq!(request.body, received[0].body);
+        assert_eq!(request.body, requests[0].body);
     }
-    let body: serde_json::Value = serde_json::from_str(&received[0].body).unwrap();
+    let body: serde_json::Value = serde_json::from_str(&requests[0].body).unwrap();
     assert_eq!(body["run_id"], sample::observed().run_id.as_str());
 }
 
@@ -124,7 +130,8 @@ async fn a_stop_leaves_what_is_under_way_in_the_queue() {
     let (store, receiver) = (place.open().await, Receiver::start(&[OK]).await);
     let again = notifiers(&[notifier("ops", webhook(&receiver.url("/")))]);
     assert_eq!(deliver(&again, &store, now()).await.delivered, 1);
-    let ids = [&silent.received()[0], &receiver.received()[0]].map(|it| it.headers["x-amiwarden-delivery"].clone());
+    let ids =
+        [&silent.received()[0], &receiver.received()[0]].map(|it| it.headers["x-amiwarden-delivery"].clone());
     assert_eq!(ids[0], ids[1]);
     assert_eq!(newest(&store).await.attempts, 1);
 }
@@ -149,6 +156,10 @@ async fn a_webhook_with_a_secret_is_signed_so_that_others_can_check_it() {
     assert!(!is_stored(&place, "hunter2-of") && is_stored(&place, "delivery_key"));
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 /// HMAC-SHA256 after RFC 2104, from nothing but the hash function.
 fn hmac_after_the_book(key: &str, message: &str) -> String {
     let pad = |byte: u8| -> Vec<u8> {
@@ -158,13 +169,14 @@ fn hmac_after_the_book(key: &str, message: &str) -> String {
     };
     let inner = Sha256::digest([&pad(0x36), message.as_bytes()].concat());
     let outer = Sha256::digest([&pad(0x5c)[..], &inner].concat());
-    outer.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&outer)
 }
 
 #[tokio::test]
 async fn a_secret_url_is_in_nothing_that_is_kept_or_said() {
     let place = Place::new();
-    let quoting = Receiver::start(&[Answer::With(404, "", "no such hook: /services/T000/B000/XXXXXXXX")]).await;
+    let quoting =
+        Receiver::start(&[Answer::With(404, "", "no such hook: /services/T000/B000/XXXXXXXX")]).await;
     let moved = Receiver::start(&[Answer::With(302, "Location: http://127.0.0.1:1/\r\n", "")]).await;
     let store = place.open().await;
     let slack = |url: &str| Channel::Slack { url: written(url) };
@@ -255,7 +267,8 @@ async fn everybody_is_told_of_what_they_want_to_know_as_far_ahead_as_they_look()
     let store = place.open().await;
     let near = NotifierConfig { within_days: 2, ..notifier("near", command("exit 0")) };
     let tripped = only(&[NotifyEvent::GuardTripped], notifier("tripped", command("exit 0")));
-    let notifiers = notifiers(&[near, only(&[NotifyEvent::Approaching], notifier("far", command("exit 0"))), tripped]);
+    let notifiers =
+        notifiers(&[near, only(&[NotifyEvent::Approaching], notifier("far", command("exit 0"))), tripped]);
     assert_eq!(notifiers.horizon().days, 7);
     let both = vec![approaching("ami-1", None, 2), approaching("ami-2", None, 3)];
     let outlook = Outlook { approaching: both, ..Outlook::default() };
@@ -332,7 +345,10 @@ async fn a_program_that_is_about_to_end_delivers_within_its_time_and_leaves_the_
     let notifiers = Notifiers::new(&configured, None, Surroundings::REAL).unwrap();
     record(&notifiers, &store).await;
     let started = Instant::now();
-    let left = notifiers.flush(&store.outbox(), StdDuration::from_millis(2500), &CancellationToken::new()).await.unwrap();
+    let left = notifiers
+        .flush(&store.outbox(), StdDuration::from_millis(2500), &CancellationToken::new())
+        .await
+        .unwrap();
     assert_eq!(left, 1);
     assert!(started.elapsed() < StdDuration::from_secs(8), "{:?}", started.elapsed());
     assert!(receiver.received().len() >= 2, "it was tried once only");
@@ -345,7 +361,9 @@ async fn secrets_that_cannot_be_read_are_found_before_they_are_needed() {
     let url = SecretSource::File(SecretFile::at(place.path("hook-url")));
     let notifiers = notifiers(&[notifier("chat", Channel::Slack { url })]);
     let unreadable = notifiers.unreadable_secrets();
-    assert!(unreadable[0].contains("notifier chat: the secret file") && unreadable[0].contains("No such file"));
+    assert!(
+        unreadable[0].contains("notifier chat: the secret file") && unreadable[0].contains("No such file")
+    );
     record(&notifiers, &store).await;
     assert_eq!(deliver(&notifiers, &store, now()).await.postponed, 1);
     // The file may come later.

@@ -64,7 +64,8 @@ async fn talk(mut stream: TcpStream, seen: Arc<Mutex<Vec<Received>>>, answers: &
         match answers.get(number).or(answers.last()) {
             Some(Answer::With(status, headers, text)) => {
                 let length = text.len();
-                let reply = format!("HTTP/1.1 {status} Status\r\n{headers}Content-Length: {length}\r\n\r\n{text}");
+                let reply =
+                    format!("HTTP/1.1 {status} Status\r\n{headers}Content-Length: {length}\r\n\r\n{text}");
                 stream.write_all(reply.as_bytes()).await.unwrap();
             }
             Some(Answer::Silence) | None => tokio::time::sleep(Duration::from_secs(30)).await,

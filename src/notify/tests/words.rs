@@ -123,7 +123,10 @@ fn approaching_images_are_grouped_by_owner() {
     assert_eq!(shown, [(None, vec!["ami-2"]), (Some("web"), vec!["ami-1", "ami-3"])]);
     let image = &groups[0]["images"][0];
     assert_eq!((&image["due_on"], &image["due_in_days"]), (&"2026-11-24".into(), &3.into()));
-    assert_eq!((&image["action"], &image["because"][0]["policy"]), (&"disable".into(), &"retire-stale".into()));
+    assert_eq!(
+        (&image["action"], &image["because"][0]["policy"]),
+        (&"disable".into(), &"retire-stale".into())
+    );
 }
 
 /// Every text of a message, with the limit that Slack sets for it.
@@ -160,7 +163,10 @@ fn slack_is_sent_what_it_takes_and_nothing_that_it_obeys() {
                 assert!(!text.is_empty() && !text.contains(['<', '>', '\u{1b}', '\u{202e}']), "{text}");
                 for (at, _) in text.match_indices('&') {
                     let rest = &text[at..];
-                    assert!(["&amp;", "&lt;", "&gt;"].iter().any(|escape| rest.starts_with(escape)), "{rest}");
+                    assert!(
+                        ["&amp;", "&lt;", "&gt;"].iter().any(|escape| rest.starts_with(escape)),
+                        "{rest}"
+                    );
                 }
             }
         }

@@ -86,8 +86,10 @@ async fn what_waits_is_there_after_a_restart_and_what_is_settled_is_forgotten() 
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].notification, new(2, "b", None));
     let mut connection = place.connect().await;
-    let kept: Vec<String> =
-        sqlx::query_scalar("select body from notification where body is not null").fetch_all(&mut connection).await.unwrap();
+    let kept: Vec<String> = sqlx::query_scalar("select body from notification where body is not null")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
     assert_eq!(kept, ["body 2"]);
 }
 
@@ -97,7 +99,10 @@ async fn the_same_news_is_told_once_in_a_while() {
     let store = place.open().await;
     assert_eq!(record(&store, &[new(1, "a", Some("x"))], 1).await, 1);
     assert_eq!(record(&store, &[new(2, "a", Some("x"))], 1).await, 0);
-    assert_eq!(record(&store, &[new(3, "a", Some("y")), new(4, "b", Some("x")), new(5, "a", None)], 1).await, 3);
+    assert_eq!(
+        record(&store, &[new(3, "a", Some("y")), new(4, "b", Some("x")), new(5, "a", None)], 1).await,
+        3
+    );
     assert_eq!(record(&store, &[new(6, "a", Some("x"))], 2).await, 1);
 }
 

@@ -67,7 +67,10 @@ pub(crate) fn check_image(check: &ImageCheck<'_>, looks: fn(Guard) -> bool) -> O
         (Guard::Window, window),
         (Guard::Pause, pause),
     ];
-    guards.into_iter().filter(|(guard, _)| looks(*guard)).find_map(|(guard, holds)| Some((guard, holds(check)?)))
+    guards
+        .into_iter()
+        .filter(|(guard, _)| looks(*guard))
+        .find_map(|(guard, holds)| Some((guard, holds(check)?)))
 }
 
 fn opt_out(check: &ImageCheck<'_>) -> Option<String> {

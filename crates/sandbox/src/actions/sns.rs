@@ -11,6 +11,9 @@ use crate::world::World;
 const SUBJECT_MAX: usize = 100;
 const MESSAGE_MAX: usize = 262_144;
 
+/// How the names of topics end that keep messages in order. Letters count.
+const FIFO_SUFFIX: &str = ".fifo";
+
 /// One parsed request to publish.
 #[derive(Debug)]
 pub(crate) struct Published {
@@ -39,7 +42,8 @@ impl Published {
         if parameters.text("Subject").is_some_and(|subject| !is_subject(subject)) {
             return Err(invalid("Subject", "Subject"));
         }
-        if topic_arn.ends_with(".fifo") != parameters.text("MessageGroupId").is_some() {
+        let is_fifo = topic_arn.ends_with(FIFO_SUFFIX);
+        if is_fifo != parameters.text("MessageGroupId").is_some() {
             return Err(invalid("MessageGroupId", "required for FIFO topics, and for no others"));
         }
         Ok(Self { topic_arn })
@@ -54,14 +58,10 @@ impl Published {
             return Err(ApiError::with_status(404, "NotFound", "Topic does not exist"));
         }
         let mut xml = Xml::document();
-        xml.element_with(
-            "PublishResponse",
-            "xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"",
-            |xml| {
-                xml.element("PublishResult", |xml| xml.text("MessageId", context.request_id));
-                xml.element("ResponseMetadata", |xml| xml.text("RequestId", context.request_id));
-            },
-        );
+        xml.element_with("PublishResponse", "xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"", |xml| {
+            xml.element("PublishResult", |xml| xml.text("MessageId", context.request_id));
+            xml.element("ResponseMetadata", |xml| xml.text("RequestId", context.request_id));
+        });
         Ok(xml.finish())
     }
 }
