@@ -55,6 +55,8 @@ fn keep_apart(config: &mut Config, global: &Global) {
         config.store.path.set_file_name(format!("{stem}-sandbox.db"));
         config.store.ledger_head = config.store.path.with_extension("head");
     }
+    // Nobody is to be told of simulated images as if they were real.
+    config.notify.clear();
     if global.config.is_none() && global.policies.is_some() {
         // What the embedded configuration says is about the built-in policies.
         config.policy.clear();

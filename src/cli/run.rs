@@ -10,10 +10,11 @@ use super::earlier::{stored_plan, what_to_undo};
 use super::failure::{Failure, Outcome};
 use super::{interrupt, prepare, terminal};
 use crate::cycle::Acceptance;
+use crate::notify::{Ended, Notifiers, Surroundings};
 use crate::progress::Progress;
 use crate::report::{Format, render};
 use crate::rules::Rules;
-use crate::run::{Judgement, Order, Preview, Run, Task, links};
+use crate::run::{Judgement, Order, Performed, Preview, Run, Task, links};
 use crate::store::{Accepted, Store};
 use crate::telemetry;
 
@@ -131,6 +132,12 @@ async fn perform_as(
     };
     check_enforcement(&rules, wishes.enforce)?;
     let cloud = prepare::connect(global, &rules.config, Some(run_id.clone())).await?;
+    let told = match request {
+        // Whoever only looks tells nobody.
+        Request::Plan => &[],
+        Request::Run | Request::Apply(_) | Request::Undo(_) => &rules.config.notify[..],
+    };
+    let notifiers = Notifiers::new(told, Some(cloud.connection.publisher()), Surroundings::REAL)?;
     let store = prepare::open_store(&rules.config).await?;
     let task = request.task(&store).await?;
     cloud.seed(&store).await?;
@@ -157,17 +164,24 @@ async fn perform_as(
         terminal::note(&String::from_utf8_lossy(&text));
         terminal::ask(&format!("Carry out {}?", preview.counts()), &stop).await
     };
-    let report = run.perform(order, confirm).await;
+    let performed = run.perform(order, confirm).await;
     progress.clear();
-    let report = report?;
+    let Performed { report, prospect } = match performed {
+        Ok(performed) => performed,
+        Err(error) => {
+            Box::pin(notifiers.tell_once(&store, Ended::Failure(&run_id, &error), &stop)).await;
+            return Err(error.into());
+        }
+    };
     // The report first: were the store to fail now, nobody would know otherwise what was done.
     let recorded = store.finish_run(&report).await;
-    let closed = store.close().await;
-    drop(links);
-    cloud.close().await;
     let mut out = Vec::new();
     render(&report, global.format.into(), &terminal::style(global), &mut out)?;
     let printed = terminal::print(&out);
+    Box::pin(notifiers.tell_once(&store, Ended::Report(&report, prospect), &stop)).await;
+    let closed = store.close().await;
+    drop(links);
+    cloud.close().await;
     recorded?;
     closed?;
     printed.context("the report could not be printed; what was done is recorded (`amiwarden history`)")?;

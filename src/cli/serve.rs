@@ -5,6 +5,7 @@ use std::sync::Arc;
 use amiwarden_core::Timestamp;
 use anyhow::anyhow;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::args::{FormatArg, Global, ServeArgs};
 use super::failure::{Failure, Outcome};
@@ -12,6 +13,7 @@ use super::{interrupt, prepare, terminal};
 use crate::config::Config;
 use crate::driver::control::{Phase, PolicyStatus, Status, channel};
 use crate::driver::{Driver, Supervisor};
+use crate::notify::{Courier, Notifiers, Surroundings};
 use crate::pause::PauseFile;
 use crate::report::{List, ListColumn};
 use crate::rules::Rules;
@@ -35,6 +37,10 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs) -> Result<Outcome, 
     let store = prepare::open_store(&rules.config).await?;
     cloud.seed(&store).await?;
 
+    let publisher = cloud.connection.publisher();
+    let notifiers = Notifiers::new(&rules.config.notify, Some(publisher), Surroundings::REAL)?;
+    notifiers.warn_of_secrets();
+    let (notifiers, courier) = Courier::new(notifiers, rules.config.store.path.clone());
     let (stop, stop_now) = interrupt::stop_on_signals();
     let (_control, desk) = channel(first_status(&rules, now), PauseFile::of(&rules.config));
     let driver = Driver {
@@ -42,12 +48,20 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs) -> Result<Outcome, 
         rules: Arc::new(rules),
         connection: Arc::new(cloud.connection.clone()),
         desk,
+        notifiers,
         supervisor: Supervisor::of_this_process(),
         host,
         stop,
         stop_now,
     };
+    // Delivery ends after the driver, and not in the middle of what it is told last.
+    let delivered = CancellationToken::new();
+    let courier = tokio::spawn(courier.serve(delivered.clone()));
     let ended = driver.drive(store).await;
+    delivered.cancel();
+    if let Err(error) = courier.await {
+        tracing::error!(%error, "the delivery of notifications ended abnormally");
+    }
     cloud.close().await;
     ended?;
     Ok(Outcome::Fine)

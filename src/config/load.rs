@@ -20,6 +20,9 @@ const LOCAL_FILE: &str = "amiwarden.toml";
 /// The file of the machine.
 const SYSTEM_FILE: &str = "/etc/amiwarden/amiwarden.toml";
 
+/// Where systemd puts the credentials of a service (systemd.exec(5), "Credentials").
+const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
+
 /// Where to look, and what goes over what is found.
 #[derive(Clone, Debug)]
 pub struct LoadRequest<'a> {
@@ -27,7 +30,8 @@ pub struct LoadRequest<'a> {
     pub path: Option<&'a Path>,
     /// What to use when the command line names none.
     pub without_file: WithoutFile,
-    /// The environment. Only names that begin with `AMIWARDEN_` matter, and each of those has to name a key.
+    /// The environment. Names that begin with `AMIWARDEN_` matter, each of which has to name a key, and
+    /// `CREDENTIALS_DIRECTORY`, where files of secrets are looked for first.
     pub environment: &'a BTreeMap<String, String>,
     /// What relative paths on the command line and in the environment are relative to.
     pub working_dir: &'a Path,
@@ -71,7 +75,11 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Config, LoadConfigError> {
     problems.extend(overlay_flags(&mut entries, &request.overrides));
     let raw = raw::read(entries, &mut problems);
     let file_dir = origin.as_deref().and_then(Path::parent);
-    let bases = Bases { file: file_dir.unwrap_or(request.working_dir), other: request.working_dir };
+    let bases = Bases {
+        file: file_dir.unwrap_or(request.working_dir),
+        other: request.working_dir,
+        credentials: request.environment.get(CREDENTIALS_VARIABLE).map(Path::new),
+    };
     match validate(raw, &bases, &mut problems) {
         Some(config) if problems.is_empty() => {
             Ok(with_paths(Config { origin, has_limits_table, ..config }, request))

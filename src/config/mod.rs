@@ -11,12 +11,14 @@
 mod deregister;
 mod limits;
 mod load;
+mod notify;
 mod place;
 mod problem;
 mod raw;
 mod reader;
 mod schedule;
 mod scope;
+mod secret;
 mod speed;
 mod tree;
 mod usage;
@@ -35,10 +37,13 @@ use amiwarden_core::{
 
 pub use deregister::DeregisterUnlimitedError;
 pub use load::{LoadRequest, Overrides, WithoutFile, load};
+pub(crate) use notify::url_fault;
+pub use notify::{Channel, NotifierConfig, NotifyEvent};
 pub use place::{Place, Placed};
 pub use problem::{LoadConfigError, Problem, Problems};
 pub use schedule::ScheduleConfig;
 pub use scope::{NamePattern, ParseNamePatternError, PolicyScope};
+pub use secret::{ReadSecretError, Secret, SecretFile, SecretSource};
 pub use speed::SpeedConfig;
 
 /// The configuration for the sandbox: limits that let its small demo fleet show everything.
@@ -75,6 +80,8 @@ pub struct Config {
     pub speed: SpeedConfig,
     /// When the service runs, and what.
     pub schedules: Vec<ScheduleConfig>,
+    /// Who is told of what, in the order of the file.
+    pub notify: Vec<NotifierConfig>,
     /// The file that it was read from; none for defaults and for the embedded sandbox configuration.
     pub origin: Option<PathBuf>,
     /// Whether that file has `[limits]` already: a second one cannot be added to it.

@@ -91,7 +91,7 @@ impl fmt::Display for Problem {
         let excerpt = self.place.excerpt();
         let gutter = excerpt.as_ref().map_or(1, |excerpt| excerpt.line.to_string().len());
         if let Some(excerpt) = &excerpt {
-            let (line, text) = (excerpt.line, printable(excerpt.text));
+            let (line, text) = (excerpt.line, without_secrets(&printable(excerpt.text)));
             let marks = format!("{}{}", " ".repeat(excerpt.column - 1), "^".repeat(excerpt.width));
             write!(f, "\n {:gutter$} |\n {line} | {text}\n {:gutter$} | {marks}", "", "")?;
         }
@@ -106,6 +106,29 @@ impl fmt::Display for Problem {
 /// marks below the line stand right.
 fn printable(line: &str) -> String {
     line.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+/// The keys whose values are not to be shown, even where something is wrong with them.
+const SECRET_KEYS: [&str; 1] = ["url"];
+
+/// The line with everything hidden behind the first key that may hold a secret, in the same number of characters.
+fn without_secrets(line: &str) -> String {
+    let is_part_of_word = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+    let value_of = |key: &str| {
+        line.match_indices(key).find_map(|(at, _)| {
+            let rest = &line[at + key.len()..];
+            let spaces = rest.len() - rest.trim_start_matches(['"', '\'', ' ']).len();
+            let is_key = !line[..at].ends_with(is_part_of_word) && rest[spaces..].starts_with('=');
+            is_key.then_some(at + key.len() + spaces + 1)
+        })
+    };
+    match SECRET_KEYS.iter().filter_map(|key| value_of(key)).min() {
+        None => line.to_owned(),
+        Some(value) => {
+            let hide = |character: char| if character == ' ' { ' ' } else { '*' };
+            line[..value].chars().chain(line[value..].chars().map(hide)).collect()
+        }
+    }
 }
 
 /// The one of `known` that `text` was probably meant to be.
@@ -127,6 +150,24 @@ pub(super) fn enumerate(words: &[&str], last: &str) -> String {
         [first @ .., end] => {
             let first: Vec<String> = first.iter().map(|word| format!("`{word}`")).collect();
             format!("{} {last} `{end}`", first.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_not_shown() {
+        let check = |line: &str, shown: &str| assert_eq!(without_secrets(line), shown);
+        check("url = \"https://a\"", "url = ***********");
+        check("  url=\"a b\" # c", "  url=** ** * *");
+        check("\"url\" = 'x'", "\"url\" = ***");
+        check("notify = [{ name = \"a\", url = \"x\" }]", "notify = [{ name = \"a\", url = *** **");
+        // Those of other keys are as they are.
+        for line in ["endpoint_url = \"http://a\"", "url_file = \"hook\"", "kind = \"url\"", "mode = 1"] {
+            check(line, line);
         }
     }
 }

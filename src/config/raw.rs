@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use amiwarden_core::{AccountId, Mode, Region};
 
 use super::limits::{self, RawCommonLimits, RawLimits};
+use super::notify::{self, RawNotifier};
 use super::place::{Place, Placed, Stated};
 use super::problem::Problem;
 use super::reader::{Read, Section, list, parsed, some_text, text, word};
@@ -28,6 +29,7 @@ pub(super) struct RawConfig {
     pub(super) usage: RawUsage,
     pub(super) speed: RawSpeed,
     pub(super) schedules: Vec<RawSchedule>,
+    pub(super) notify: Vec<RawNotifier>,
 }
 
 /// `[store]`
@@ -89,6 +91,7 @@ pub(super) fn read(entries: Entries, problems: &mut Vec<Problem>) -> RawConfig {
         usage: usage::read(top.section("usage", "[usage]")),
         speed: speed::read(top.section("speed", "[speed]")),
         schedules: schedule::read(&mut top),
+        notify: notify::read(&mut top),
     };
     top.finish();
     raw

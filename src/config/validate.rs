@@ -11,11 +11,12 @@ use super::limits::{self, DEFAULT_SETTLE_AFTER};
 use super::place::{Place, Placed};
 use super::problem::Problem;
 use super::raw::{RawConfig, RawPolicies, RawPolicy, RawScope, RawStore};
-use super::usage;
+use super::secret::SecretFile;
 use super::{
     AwsConfig, Config, LimitsStated, PoliciesConfig, PolicyConfig, PolicyScope, RegionChoice, StoreConfig,
     schedule, speed,
 };
+use super::{notify, usage};
 
 const DEFAULT_DATABASE: &str = "amiwarden.db";
 const DEFAULT_FAMILY_TAG: &str = "Family";
@@ -27,6 +28,8 @@ pub(super) struct Bases<'a> {
     pub(super) file: &'a Path,
     /// Those in the environment: the working directory.
     pub(super) other: &'a Path,
+    /// Where systemd puts credentials, if it started this process with any.
+    pub(super) credentials: Option<&'a Path>,
 }
 
 impl Bases<'_> {
@@ -34,6 +37,11 @@ impl Bases<'_> {
     pub(super) fn resolve(&self, written: &Placed<String>) -> PathBuf {
         let base = if written.place.is_in_text() { self.file } else { self.other };
         base.join(&written.value)
+    }
+
+    /// The file of a secret that was named there.
+    pub(super) fn secret_file(&self, written: &Placed<String>) -> SecretFile {
+        SecretFile::new(&written.value, self.resolve(written), self.credentials)
     }
 }
 
@@ -48,6 +56,7 @@ pub(super) fn validate(raw: RawConfig, bases: &Bases<'_>, problems: &mut Vec<Pro
     let store = store(&raw.store, bases, problems);
     let pause_file = limits::pause_file(&raw.limits, &store, bases, problems);
     let usage = usage::settings(&raw.usage, problems);
+    let notify = notify::notifiers(raw.notify, bases, problems);
     let family = family(&raw.policies, problems)?;
     Some(Config {
         mode: value_or(raw.mode, Mode::Observe),
@@ -66,6 +75,7 @@ pub(super) fn validate(raw: RawConfig, bases: &Bases<'_>, problems: &mut Vec<Pro
         usage,
         speed: speed::settings(raw.speed),
         schedules: schedule::settings(raw.schedules, problems),
+        notify,
         origin: None,
         has_limits_table: false,
     })

@@ -6,6 +6,7 @@
 
 mod apply;
 mod evidence;
+mod forecast;
 mod obstacles;
 mod standing;
 mod survey;
@@ -30,6 +31,7 @@ use crate::progress::Progress;
 use crate::store::{ScopeCount, Store, StoreError};
 
 pub(crate) use evidence::{Background, Planner};
+pub(crate) use forecast::{Approaching, Horizon, Notice, Prospect};
 pub(crate) use survey::{RuleBook, Survey, ask_policies, list_images};
 pub(crate) use undo::Undoes;
 

@@ -29,6 +29,8 @@ pub(crate) struct RuleBook {
 #[derive(Clone, Debug)]
 pub(crate) struct Survey {
     pub(crate) inventory: Inventory,
+    /// What was remembered of the scope's images when the policies were asked.
+    pub(crate) memory: Memory,
     pub(crate) facts: BTreeMap<ImageId, Arc<Facts>>,
     pub(crate) decisions: Vec<Decision>,
 }
@@ -74,18 +76,19 @@ pub(crate) async fn ask_policies<R: CloudReader>(
     }
     let decisions = decide_all(&facts, answered, &rules.settings);
     let facts = Arc::unwrap_or_clone(facts);
-    Ok(Survey { inventory, facts, decisions })
+    Ok(Survey { inventory, memory: memory.clone(), facts, decisions })
 }
 
 /// What one round of evaluation yields.
 #[derive(Default)]
-struct Round {
-    answered: Vec<(ImageId, Vec<Verdict>)>,
+pub(super) struct Round {
+    pub(super) answered: Vec<(ImageId, Vec<Verdict>)>,
+    /// What has to be fetched first, and for which images: those are not answered.
     needs: BTreeMap<Need, Vec<ImageId>>,
 }
 
 /// Evaluates policy by policy, so that each one's engine stays warm over all images.
-fn evaluate(rules: &RuleBook, facts: &BTreeMap<ImageId, Arc<Facts>>, open: &[ImageId]) -> Round {
+pub(super) fn evaluate(rules: &RuleBook, facts: &BTreeMap<ImageId, Arc<Facts>>, open: &[ImageId]) -> Round {
     let mut verdicts: BTreeMap<ImageId, Vec<Verdict>> =
         open.iter().map(|id| (id.clone(), Vec::new())).collect();
     let mut suspended: BTreeSet<(Need, ImageId)> = BTreeSet::new();
@@ -141,9 +144,9 @@ async fn fetch<R: CloudReader>(
     }
 }
 
-fn decide_all(
+pub(super) fn decide_all(
     facts: &BTreeMap<ImageId, Arc<Facts>>,
-    answered: BTreeMap<ImageId, Vec<Verdict>>,
+    answered: impl IntoIterator<Item = (ImageId, Vec<Verdict>)>,
     settings: &BTreeMap<PolicyName, PolicySettings>,
 ) -> Vec<Decision> {
     answered

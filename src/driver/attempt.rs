@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::pulse::{LOOK_EVERY, Pulse};
 use crate::cycle::{Acceptance, Link};
+use crate::notify::{Ended as Told, Notifiers};
 use crate::progress::Progress;
 use crate::rules::Rules;
-use crate::run::{Order, Run, RunError, Task, links};
+use crate::run::{Order, Performed, Run, RunError, Task, links};
 use crate::store::{OpenStoreError, Store, StoreError, StoreOptions, Tick};
 
 /// Somebody may be at work with the store at the command line. So long the run waits for its turn.
@@ -30,6 +31,7 @@ pub(super) struct Attempt {
     pub(super) rules: Rules,
     pub(super) connection: Arc<Connection>,
     pub(super) scopes: Vec<Scope>,
+    pub(super) notifiers: Arc<Notifiers>,
     pub(super) stop: CancellationToken,
     pub(super) pulse: Pulse,
 }
@@ -63,7 +65,16 @@ impl Attempt {
             Ok(store) => store,
             Err(error) => return Ended { run_id, store: None, result: Err(error.into()) },
         };
-        let result = self.run(&store).await;
+        let result = match self.run(&store).await {
+            Ok(Performed { report, prospect }) => {
+                self.notifiers.note(&store, Told::Report(&report, prospect), &self.stop).await;
+                Ok(report)
+            }
+            Err(error) => {
+                self.notifiers.note(&store, Told::Failure(&run_id, &error), &self.stop).await;
+                Err(error)
+            }
+        };
         Ended { run_id, store: Some(store), result }
     }
 
@@ -84,7 +95,7 @@ impl Attempt {
         }
     }
 
-    async fn run(&self, store: &Store) -> Result<CycleReport, AttemptError> {
+    async fn run(&self, store: &Store) -> Result<Performed, AttemptError> {
         // Before the run begins: a run that dies is not begun a second time for the same time.
         store.record_ticks(std::slice::from_ref(&self.tick), Timestamp::now()).await?;
         let links = links(&self.connection, &self.scopes, self.rules.config.usage.template_versions);
@@ -104,12 +115,12 @@ impl Attempt {
             is_attended: false,
         };
         // Nobody is there to ask: the limits, the guards and the rehearsed cycles stand in for a person.
-        let report = tokio::select! {
-            report = run.perform(order, async |_| Ok(true)) => report?,
+        let performed = tokio::select! {
+            performed = run.perform(order, async |_| Ok(true)) => performed?,
             never = self.look_after(&links, &progress) => match never {},
         };
-        store.finish_run(&report).await?;
-        Ok(report)
+        store.finish_run(&performed.report).await?;
+        Ok(performed)
     }
 
     async fn look_after(

@@ -20,11 +20,13 @@ use std::sync::Arc;
 use amiwarden_core::{RunId, Scope, Timestamp};
 use amiwarden_ec2::Connection;
 use futures::future::LocalBoxFuture;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::notify::{Notifiers, Surroundings};
 use crate::rules::Rules;
 use crate::run::Judgement;
 use crate::schedule::{AtRing, BellError, Ring, Schedule, at_ring};
@@ -46,6 +48,8 @@ pub(crate) struct Driver {
     pub(crate) load: Load,
     pub(crate) connection: Arc<Connection>,
     pub(crate) desk: DriverSide,
+    /// Who is told of runs. The courier hears of it when they change.
+    pub(crate) notifiers: watch::Sender<Arc<Notifiers>>,
     pub(crate) supervisor: Supervisor,
     /// Tells this host from others, for the jitter.
     pub(crate) host: String,
@@ -187,6 +191,7 @@ impl Driving {
             rules,
             connection: Arc::clone(&self.parts.connection),
             scopes: scopes(&self.parts.connection, schedule),
+            notifiers: Arc::clone(&self.parts.notifiers.borrow()),
             stop: self.parts.stop.clone(),
             pulse: pulse.clone(),
         };
@@ -255,6 +260,7 @@ impl Driving {
         self.parts.supervisor.reloading();
         match (self.parts.load)() {
             Ok(rules) => {
+                self.replace_notifiers(&rules);
                 self.parts.rules = Arc::new(rules);
                 reloads.watch_again(self.parts.rules.config.policies.dir.as_deref());
                 agenda.replace(&self.parts.rules, Timestamp::now()).await?;
@@ -291,6 +297,24 @@ impl Driving {
             self.tell_next();
         }
         Ok(())
+    }
+
+    /// Takes other notifiers. Those that are as they were keep what the courier knows of them.
+    fn replace_notifiers(&self, rules: &Rules) {
+        if rules.config.notify == self.parts.rules.config.notify {
+            return;
+        }
+        let publisher = self.parts.connection.publisher();
+        match Notifiers::new(&rules.config.notify, Some(publisher), Surroundings::REAL) {
+            Ok(notifiers) => {
+                notifiers.warn_of_secrets();
+                self.parts.notifiers.send_replace(Arc::new(notifiers));
+            }
+            Err(error) => {
+                let error = chain(&error);
+                tracing::error!(error, "the notifiers stay as they were: {error}");
+            }
+        }
     }
 
     /// Feeds the watchdog, unless a run hangs.

@@ -1,5 +1,6 @@
 //! The report as one JSON document. Its fields are added to, never renamed: programs rely on them.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use amiwarden_core::{
@@ -8,6 +9,7 @@ use amiwarden_core::{
     Totals, TrippedGuard,
 };
 use serde::Serialize;
+use serde_json::Value;
 
 use super::text::is_unfit;
 use super::words;
@@ -20,6 +22,33 @@ pub(super) fn write(report: &CycleReport, out: &mut dyn Write) -> io::Result<()>
     let document = serde_json::to_string_pretty(&Document::of(report)).map_err(io::Error::other)?;
     out.write_all(escape_unfit(&document).as_bytes())?;
     out.write_all(b"\n")
+}
+
+/// The document with at most so many entries in each of its lists, and how many were left out of each list that had
+/// more. The images that are kept are left out altogether: they are most of all images.
+pub(crate) fn excerpt(
+    report: &CycleReport,
+    entries_max: usize,
+) -> Result<(Value, BTreeMap<&'static str, usize>), serde_json::Error> {
+    let mut document = Document::of(report);
+    let left_out = [
+        ("scopes", cut(&mut document.scopes, entries_max)),
+        ("steps", cut(&mut document.steps, entries_max)),
+        ("held", cut(&mut document.held, entries_max)),
+        ("kept", cut(&mut document.kept, 0)),
+        ("errors", cut(&mut document.errors, entries_max)),
+        ("conflicts", cut(&mut document.conflicts, entries_max)),
+        ("tripped", cut(&mut document.tripped, entries_max)),
+    ];
+    let left_out = left_out.into_iter().filter(|(_, number)| *number > 0).collect();
+    Ok((serde_json::to_value(document)?, left_out))
+}
+
+/// Shortens the list and says by how many.
+fn cut<T>(list: &mut Vec<T>, entries_max: usize) -> usize {
+    let left_out = list.len().saturating_sub(entries_max);
+    list.truncate(entries_max);
+    left_out
 }
 
 /// JSON need not escape every character that a terminal obeys. Such characters can only stand within texts,

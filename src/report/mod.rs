@@ -24,15 +24,16 @@ mod words;
 mod wrap;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::io::{self, Write};
 
 use amiwarden_core::CycleReport;
 
+pub(crate) use json::excerpt;
 pub(crate) use list::{List, ListColumn};
 pub(crate) use saved::saved;
-pub(crate) use text::{clean as plain, grouped};
+pub(crate) use text::{clean as plain, count as counted, grouped};
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

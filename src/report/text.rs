@@ -33,7 +33,7 @@ pub(super) fn is_unfit(character: char) -> bool {
 }
 
 /// `1 image`, `2 images`, `no image`.
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     match number {
         0 => format!("no {noun}"),
         1 => format!("1 {noun}"),

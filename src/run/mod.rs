@@ -21,7 +21,7 @@ use amiwarden_policy::Policy;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::cycle::{Acceptance, Cycle, CycleError, Link, Undoes, report_without_request};
+use crate::cycle::{Acceptance, Cycle, CycleError, Link, Planned, Prospect, Undoes, report_without_request};
 use crate::executor::settle_open_intents;
 use crate::pause::PauseFile;
 use crate::progress::Progress;
@@ -63,6 +63,14 @@ pub(crate) struct Run<'a> {
     pub(crate) progress: &'a Progress,
 }
 
+/// What a run came to.
+pub(crate) struct Performed {
+    /// The report from which everything that is said of the run is made.
+    pub(crate) report: CycleReport,
+    /// What there is to tell besides, and what looking ahead needs.
+    pub(crate) prospect: Box<Prospect>,
+}
+
 /// Why a run has no report.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
@@ -94,7 +102,7 @@ impl Run<'_> {
         &self,
         order: Order,
         confirm: impl AsyncFn(&Preview<'_>) -> std::io::Result<bool>,
-    ) -> Result<CycleReport, RunError> {
+    ) -> Result<Performed, RunError> {
         self.check_clock(order.acceptance).await?;
         let config = &self.rules.config;
         let started_at = now();
@@ -167,7 +175,7 @@ async fn carry_on(
     cycle: &Cycle<'_, Ec2Reader, Ec2Writer>,
     order: Order,
     confirm: impl AsyncFn(&Preview<'_>) -> std::io::Result<bool>,
-) -> Result<CycleReport, RunError> {
+) -> Result<Performed, RunError> {
     let is_only_planned = matches!(order.task, Task::Plan);
     let mut undoes = Undoes::new();
     let (mut planned, plan, objections) = match order.task {
@@ -196,7 +204,7 @@ async fn carry_on(
     if is_only_planned {
         let only_reads = Rehearsal::Skipped("`plan` only reads; `run` rehearses".to_owned());
         let steps = all(&plan, &only_reads, "`plan` changes nothing");
-        return Ok(cycle.report(planned, &plan, steps));
+        return Ok(performed(cycle, planned, &plan, steps));
     }
     let mut scopes = std::mem::take(&mut planned.scopes);
     let rehearsals = cycle.rehearse(&plan, &mut scopes).await?;
@@ -216,7 +224,17 @@ async fn carry_on(
         cycle.remember_acceptance(&planned).await?;
     }
     let steps = cycle.enforce(&plan, rehearsals, &obstacles, &undoes).await?;
-    Ok(cycle.report(planned, &plan, steps))
+    Ok(performed(cycle, planned, &plan, steps))
+}
+
+fn performed(
+    cycle: &Cycle<'_, Ec2Reader, Ec2Writer>,
+    mut planned: Planned,
+    plan: &Plan,
+    steps: Vec<StepReport>,
+) -> Performed {
+    let prospect = Box::new(cycle.prospect(&mut planned));
+    Performed { report: cycle.report(planned, plan, steps), prospect }
 }
 
 fn all(plan: &Plan, rehearsal: &Rehearsal, reason: &str) -> Vec<StepReport> {

@@ -19,7 +19,9 @@ mod image_history;
 mod images;
 mod ledger;
 mod lock;
+mod notifications;
 mod open;
+mod outbox;
 mod plans;
 mod recent;
 mod run;
@@ -51,7 +53,12 @@ pub use ledger::{
     ComparedHead, Head as LedgerHead, HeadOrigin, LedgerEntry, LedgerFilter, LedgerFinding,
     ParseHeadError as ParseLedgerHeadError, Verification,
 };
+pub use notifications::{
+    NewNotification, NotificationFate, NotificationId, NotificationLimits, NotificationRecord,
+    PendingNotification,
+};
 pub use open::StoreOptions;
+pub use outbox::Outbox;
 pub use recent::DoneStep;
 pub use run::{NewRun, PolicyRecord};
 pub use runs::{RunDetail, RunState, RunStep, RunSummary};

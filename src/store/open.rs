@@ -237,6 +237,23 @@ async fn open_writer(path: &Path) -> Result<SqlitePool, OpenStoreError> {
     Ok(pool)
 }
 
+/// One connection that may write, beside whoever has the lock of the store; none where there is no store.
+pub(super) async fn open_beside(path: &Path) -> Result<Option<SqlitePool>, OpenStoreError> {
+    match look_at(path)? {
+        Found::Nothing => return Ok(None),
+        Found::Database { .. } => {
+            inspect(path, false, Inspection::ForReading).await?;
+        }
+    }
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .test_before_acquire(false)
+        .connect_with(connect_options(path).synchronous(SqliteSynchronous::Full))
+        .await
+        .map(Some)
+        .map_err(|error| refusal(path, error))
+}
+
 async fn open_readers(path: &Path) -> Result<SqlitePool, OpenStoreError> {
     SqlitePoolOptions::new()
         .max_connections(READERS_MAX)

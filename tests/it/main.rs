@@ -13,6 +13,7 @@ mod logging;
 mod lying_cloud;
 mod main_job;
 mod moto;
+mod notifying;
 mod pacing;
 mod refusals;
 mod service;

@@ -60,7 +60,8 @@ pub use limits::{Ladder, Limits, LimitsOverride, Mode, Permanent};
 pub use outcome::{Rehearsal, SnapshotResult, StepOutcome, StepReport};
 pub use pace::{ApiClass, BucketSize, Estimate, OPERATIONS, Pace, Share, TokenBucket, Traffic, estimate};
 pub use plan::{
-    Assembled, Held, Kept, Plan, PlanRequest, PolicySettings, ScopeDraft, Step, Wanted, assemble, draft_scope,
+    Assembled, Held, Kept, Plan, PlanRequest, PolicySettings, Removal, ScopeDraft, Step, Wanted, assemble,
+    draft_scope, due_removals,
 };
 pub use port::{CallError, CallErrorKind, CloudReader, CloudWriter, Receipt};
 pub use proof::{Finding, Proof, ProofResult, prove};

@@ -115,6 +115,12 @@ pub(crate) fn build(
     (client!(aws_sdk_ec2, "ec2", config, scope, sending, log.clone()), log)
 }
 
+/// A client of SNS for the account and Region of a topic.
+pub(crate) fn topics(config: &SdkConfig, scope: &Scope, timing: &Timing) -> aws_sdk_sns::Client {
+    let sending = Sending::new(Purpose::Write, timing);
+    client!(aws_sdk_sns, "sns", config, scope, sending, CallLog::new(scope.clone()))
+}
+
 /// Clients for reading one scope, of every service that tells something about images. They share one log.
 #[derive(Clone, Debug)]
 pub(crate) struct Services {

@@ -28,6 +28,7 @@ const THROTTLED: &[&str] = &[
     "SlowDown",
     "Throttling",
     "ThrottlingException",
+    "Throttled",
     "ThrottledException",
     "TooManyRequestsException",
 ];
@@ -38,6 +39,7 @@ const DENIED: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
     "AuthFailure",
+    "AuthorizationError",
     "Blocked",
     "ExpiredToken",
     "ExpiredTokenException",
@@ -54,7 +56,8 @@ const DENIED: &[&str] = &[
 ];
 
 /// IAM says no: a permission is missing, as opposed to credentials that are no good.
-const MISSING_PERMISSION: &[&str] = &["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"];
+const MISSING_PERMISSION: &[&str] =
+    &["AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"];
 
 /// The credentials were good once.
 const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException", "RequestExpired"];

@@ -1,7 +1,8 @@
 //! The EC2 adapter of amiwarden: the only crate that names the AWS SDK.
 //!
 //! [`connect`] loads the configuration once and yields a [`Connection`], which hands out an [`Ec2Reader`] and an
-//! [`Ec2Writer`] per account and Region. They implement the two ports of the core and nothing else.
+//! [`Ec2Writer`] per account and Region. They implement the two ports of the core and nothing else. A [`Publisher`]
+//! tells topics of SNS what came of a run.
 //!
 //! What this crate promises:
 //!
@@ -22,6 +23,7 @@ mod convert;
 mod errors;
 mod http;
 mod pacing;
+mod publish;
 mod reader;
 mod write;
 mod writer;
@@ -30,5 +32,6 @@ pub use client::Timing;
 pub use connect::{
     ConnectError, ConnectOptions, Connection, CredentialSource, RegionChoice, StaticCredentials, connect,
 };
+pub use publish::{MESSAGE_BYTES_MAX, Publication, Publisher};
 pub use reader::Ec2Reader;
 pub use writer::Ec2Writer;

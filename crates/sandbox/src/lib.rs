@@ -4,8 +4,8 @@
 //! [`Sandbox::start`] opens a loopback port that any AWS client can be pointed at. Behind it is a
 //! [`World`] seeded from a [`Fleet`] file: images with their states, permissions, tags, snapshots,
 //! protection and deprecation, the Recycle Bin, and the instances, launch templates, fleets, Spot requests,
-//! Auto Scaling groups, parameters, recipes and other accounts that use them. The same port serves EC2, STS, Auto Scaling, Systems Manager
-//! and the Recycle Bin; the signature of a request says which. People rehearse policies on it, and tests
+//! Auto Scaling groups, parameters, recipes and other accounts that use them. The same port serves EC2, STS, Auto Scaling, Systems Manager,
+//! the Recycle Bin and SNS; the signature of a request says which. People rehearse policies on it, and tests
 //! check against it what is sent over the wire.
 //!
 //! It models what AWS documents about these calls and nothing more. Deliberately absent: checking of

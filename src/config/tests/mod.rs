@@ -1,6 +1,7 @@
 mod covers;
 mod deregister;
 mod limits;
+mod notify;
 mod problems;
 mod shipped;
 mod usage;

@@ -48,7 +48,7 @@ fn the_template_says_what_holds_without_it() {
     assert_eq!(template.policies.dir, Some(fixture.at("policies")));
     assert_eq!(default.policies.dir, None);
     assert_eq!(format!("{:?}", template.policies.family), format!("{:?}", default.policies.family));
-    assert!(template.policy.is_empty());
+    assert!(template.policy.is_empty() && template.notify.is_empty());
     // Whoever only ran `init` has not chosen any limits for deregistering.
     assert_eq!(template.limits_stated, LimitsStated::default());
 }
@@ -91,4 +91,13 @@ fn every_line_of_the_template_that_is_marked_as_a_comment_can_be_used() {
     };
     assert_eq!(retire.limits, own);
     assert!(!retire.scope.names.is_empty() && !retire.scope.tags.is_empty());
+    let kinds: Vec<&str> = config.notify.iter().map(|notifier| notifier.channel.kind()).collect();
+    assert_eq!(kinds, ["webhook", "slack", "sns", "command"]);
+    // What is written there is what holds without it.
+    let (webhook, slack) = (&config.notify[0], &config.notify[1]);
+    assert_eq!(
+        (&webhook.events, webhook.timeout, webhook.attempts),
+        (&slack.events, slack.timeout, slack.attempts)
+    );
+    assert_eq!((webhook.within_days, &webhook.owner_tag), (slack.within_days, &slack.owner_tag));
 }

@@ -262,12 +262,12 @@ fn demo(mode: Mode) -> Sample {
 }
 
 /// A first look at the demo fleet.
-pub(super) fn observed() -> CycleReport {
+pub(crate) fn observed() -> CycleReport {
     demo(Mode::Observe).build()
 }
 
 /// The demo fleet, with everything that can go otherwise than planned.
-pub(super) fn enforced() -> CycleReport {
+pub(crate) fn enforced() -> CycleReport {
     let mut report = demo(Mode::Enforce).build();
     let denied = "UnauthorizedOperation: You are not authorized to perform this operation. User: \
                   arn:aws:sts::111122223333:assumed-role/amiwarden/i-0 is not authorized to perform: \
@@ -347,7 +347,7 @@ pub(super) fn kept_by_one_rule() -> CycleReport {
 }
 
 /// Two Regions, one of them in trouble.
-pub(super) fn troubled() -> CycleReport {
+pub(crate) fn troubled() -> CycleReport {
     let mut report = demo(Mode::Observe).build();
     let reason =
         "3 of 4 images would be disabled or deregistered, more than 25 %: look at them, then accept the plan";
@@ -376,14 +376,14 @@ pub(super) fn troubled() -> CycleReport {
 }
 
 /// A run of which nothing is to be said.
-pub(super) fn quiet() -> CycleReport {
+pub(crate) fn quiet() -> CycleReport {
     let mut sample = Sample::new(Mode::Enforce);
     sample.kept(Some("web-1"), "no policy applies to it", None);
     sample.build()
 }
 
 /// An image and a policy that try to take over whatever shows them.
-pub(super) fn hostile() -> CycleReport {
+pub(crate) fn hostile() -> CycleReport {
     let mut sample = Sample::new(Mode::Observe);
     let reason = "\u{1b}[2Jgone | <b>\r\n@everyone\u{202e}";
     let untag = Change::Untag(BTreeSet::from(["a\u{9b}31m|b".to_owned()]));

@@ -7,6 +7,7 @@ mod forgery;
 mod growth;
 mod images;
 mod ledger;
+mod notifications;
 mod opening;
 mod plans;
 

@@ -47,9 +47,9 @@ impl ImageCheck<'_> {
 /// Why a guard holds the change back, if it does.
 type Holds = fn(&ImageCheck<'_>) -> Option<String>;
 
-/// The first guard that holds the change back, with its reason; `None` when none does. What has not been read yet
-/// holds nothing back here: whoever makes the plan has to see to it.
-pub(crate) fn check_image(check: &ImageCheck<'_>) -> Option<(Guard, String)> {
+/// The first guard among those that `looks` says look, which holds the change back, with its reason; `None` when none
+/// does. What has not been read yet holds nothing back here: whoever makes the plan has to see to it.
+pub(crate) fn check_image(check: &ImageCheck<'_>, looks: fn(Guard) -> bool) -> Option<(Guard, String)> {
     let guards: [(Guard, Holds); 15] = [
         (Guard::OptOut, opt_out),
         (Guard::Pending, pending),
@@ -67,7 +67,10 @@ pub(crate) fn check_image(check: &ImageCheck<'_>) -> Option<(Guard, String)> {
         (Guard::Window, window),
         (Guard::Pause, pause),
     ];
-    guards.into_iter().find_map(|(guard, holds)| Some((guard, holds(check)?)))
+    guards
+        .into_iter()
+        .filter(|(guard, _)| looks(*guard))
+        .find_map(|(guard, holds)| Some((guard, holds(check)?)))
 }
 
 fn opt_out(check: &ImageCheck<'_>) -> Option<String> {

@@ -86,6 +86,33 @@ impl Guard {
             Self::PerCycle => "per-cycle",
         }
     }
+
+    /// Whether it looks at nothing but the image, what uses it and what would hold it: not at the moment, the reading
+    /// of the scope, or other candidates.
+    pub fn is_about_the_image(self) -> bool {
+        match self {
+            Self::OptOut
+            | Self::Pending
+            | Self::BackupManaged
+            | Self::Protected
+            | Self::Ladder
+            | Self::OneRung
+            | Self::MinimumAge
+            | Self::MinimumHold
+            | Self::NewestOfFamily
+            | Self::UsageProof
+            | Self::RecycleBin => true,
+            Self::Clock
+            | Self::Collapse
+            | Self::Completeness
+            | Self::NewPolicy
+            | Self::Window
+            | Self::Pause
+            | Self::Surge
+            | Self::ShareOfScope
+            | Self::PerCycle => false,
+        }
+    }
 }
 
 impl fmt::Display for Guard {

@@ -70,7 +70,7 @@ pub fn draft_scope(request: &PlanRequest<'_>) -> ScopeDraft {
             let candidate = propose(request, facts, change);
             let objection = match &doubt {
                 Some(doubt) => Some((doubt.guard, doubt.reason.clone())),
-                None => check(request, decision, &candidate),
+                None => check(request, decision, &candidate, |_| true),
             };
             match objection {
                 None => candidates.push(candidate),
@@ -115,9 +115,15 @@ fn doubt_about_the_scope(request: &PlanRequest<'_>) -> Option<TrippedGuard> {
     ))
 }
 
-fn check(request: &PlanRequest<'_>, decision: &Decision, candidate: &Candidate) -> Option<(Guard, String)> {
+/// The first guard that holds one change to one image back, among those that `looks` says look.
+pub(super) fn check(
+    request: &PlanRequest<'_>,
+    decision: &Decision,
+    candidate: &Candidate,
+    looks: fn(Guard) -> bool,
+) -> Option<(Guard, String)> {
     let is_disabled_too = decision.changes.iter().any(|other| other.change.kind() == ActionKind::Disable);
-    check_image(&ImageCheck {
+    let check = ImageCheck {
         facts: &candidate.facts,
         inventory: request.inventory,
         circumstances: request.circumstances,
@@ -127,10 +133,11 @@ fn check(request: &PlanRequest<'_>, decision: &Decision, candidate: &Candidate) 
         cover: candidate.cover.as_ref(),
         limits: request.limits,
         overrides: &overrides(request, candidate),
-    })
+    };
+    check_image(&check, looks)
 }
 
-fn propose(request: &PlanRequest<'_>, facts: &Arc<Facts>, change: &PlannedChange) -> Candidate {
+pub(super) fn propose(request: &PlanRequest<'_>, facts: &Arc<Facts>, change: &PlannedChange) -> Candidate {
     let inventory = request.inventory;
     let is_destructive = change.change.kind().is_destructive();
     let mut candidate = Candidate {

@@ -5,6 +5,7 @@
 
 mod assemble;
 mod draft;
+mod foresee;
 mod kept;
 mod wanted;
 
@@ -20,6 +21,7 @@ use crate::{
 
 pub use assemble::{Assembled, assemble};
 pub use draft::{PlanRequest, PolicySettings, ScopeDraft, draft_scope};
+pub use foresee::{Removal, due_removals};
 pub use wanted::Wanted;
 
 /// What one cycle is to do.

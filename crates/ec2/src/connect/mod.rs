@@ -13,7 +13,7 @@ pub use error::ConnectError;
 pub use options::{ConnectOptions, CredentialSource, RegionChoice, StaticCredentials};
 
 use crate::client::{self, Purpose, Services, Timing};
-use crate::{Ec2Reader, Ec2Writer};
+use crate::{Ec2Reader, Ec2Writer, Publisher};
 
 /// One account in the Regions that were asked for.
 #[derive(Clone, Debug)]
@@ -57,6 +57,11 @@ impl Connection {
     pub fn reader(&self, scope: &Scope, template_versions: TemplateVersions) -> Ec2Reader {
         let services = Services::new(&self.config, scope, &self.timing);
         Ec2Reader::new(scope.clone(), services, template_versions)
+    }
+
+    /// What publishes to topics of SNS, in whatever account and Region they are, with these credentials.
+    pub fn publisher(&self) -> Publisher {
+        Publisher::new(self.config.clone(), self.timing.clone())
     }
 
     /// A writer to one of the [`scopes`](Self::scopes). The same holds for it.

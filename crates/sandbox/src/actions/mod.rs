@@ -17,6 +17,7 @@ mod recycle_bin;
 mod regions;
 mod retention_rules;
 mod snapshots;
+mod sns;
 mod spot;
 mod usage_reports;
 
@@ -54,6 +55,8 @@ pub(crate) enum Read {
     AutoScaling(auto_scaling::AutoScalingQuery),
     Parameters(parameter_store::ParameterQuery),
     RetentionRules(retention_rules::RuleQuery),
+    /// SNS `Publish`: it changes nothing that the sandbox models, and is found in the log of requests.
+    Publish(sns::Published),
     BinnedImages(recycle_bin::BinnedImagesQuery),
     BinnedSnapshots(recycle_bin::BinnedSnapshotsQuery),
     Ec2Fleets(ec2_fleets::Ec2FleetsQuery),
@@ -90,6 +93,7 @@ pub(crate) fn parse(service: Service, action: &str, parameters: &Parameters) -> 
             let query = retention_rules::RuleQuery::parse(action, parameters)?;
             Ok(Call::Read(Read::RetentionRules(query)))
         }
+        Service::Sns => Ok(Call::Read(Read::Publish(sns::Published::parse(action, parameters)?))),
     }
 }
 
@@ -168,6 +172,7 @@ impl Read {
             Self::AutoScaling(query) => query.answer(world, context),
             Self::Parameters(query) => query.answer(world, context),
             Self::RetentionRules(query) => query.answer(world, context),
+            Self::Publish(published) => published.answer(world, context),
             Self::BinnedImages(query) => query.answer(world, context),
             Self::BinnedSnapshots(query) => query.answer(world, context),
             Self::Ec2Fleets(query) => query.answer(world, context),
@@ -191,6 +196,7 @@ impl Read {
             | Self::AutoScaling(_)
             | Self::Parameters(_)
             | Self::RetentionRules(_)
+            | Self::Publish(_)
             | Self::BinnedImages(_)
             | Self::BinnedSnapshots(_)
             | Self::Ec2Fleets(_)

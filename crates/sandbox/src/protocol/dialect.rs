@@ -15,6 +15,7 @@ impl ApiError {
             Service::AutoScaling => auto_scaling(&self.code),
             Service::Ssm => systems_manager(&self.code),
             Service::RecycleBin => recycle_bin(&self.code),
+            Service::Sns => notifications(&self.code),
         };
         match words {
             Some((status, code)) => Self { status, code: code.to_owned(), message: self.message },
@@ -39,6 +40,19 @@ fn auto_scaling(code: &str) -> Option<(u16, &'static str)> {
         "AuthFailure" => Some((403, "InvalidClientTokenId")),
         "Unavailable" => Some((503, "ServiceUnavailable")),
         "InvalidParameterValue" | "MissingParameter" | "UnknownParameter" => Some((400, "ValidationError")),
+        _ => None,
+    }
+}
+
+/// Amazon SNS API Reference: "Common Errors" and the errors of `Publish`.
+fn notifications(code: &str) -> Option<(u16, &'static str)> {
+    match code {
+        "RequestLimitExceeded" => Some((400, "Throttled")),
+        "UnauthorizedOperation" => Some((403, "AuthorizationError")),
+        "InternalError" => Some((500, "InternalError")),
+        "AuthFailure" => Some((403, "InvalidClientTokenId")),
+        "Unavailable" => Some((503, "ServiceUnavailable")),
+        "InvalidParameterValue" | "MissingParameter" | "UnknownParameter" => Some((400, "InvalidParameter")),
         _ => None,
     }
 }

@@ -40,7 +40,7 @@ impl Envelope {
     pub(crate) fn open(service: Service, request: &HttpRequest<'_>) -> Self {
         match service {
             Service::Ec2 | Service::Sts => Self::query(Parameters::parse(request.form())),
-            Service::AutoScaling => Self::query(Parameters::parse_members(request.form())),
+            Service::AutoScaling | Service::Sns => Self::query(Parameters::parse_members(request.form())),
             Service::Ssm => {
                 let action = request.target.and_then(|target| target.strip_prefix(SSM_TARGET));
                 Self::json(action.unwrap_or(""), request.body)

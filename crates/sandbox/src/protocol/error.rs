@@ -86,7 +86,9 @@ impl ApiError {
     /// The body of the reply.
     pub(crate) fn to_body(&self, service: Service, request_id: &str) -> String {
         match service {
-            Service::Ec2 | Service::Sts | Service::AutoScaling => self.to_xml(service, request_id),
+            Service::Ec2 | Service::Sts | Service::AutoScaling | Service::Sns => {
+                self.to_xml(service, request_id)
+            }
             Service::Ssm => json!({ "__type": self.code, "message": self.message }).to_string(),
             // REST-JSON tells the code in the header `x-amzn-errortype`.
             Service::RecycleBin => json!({ "Message": self.message }).to_string(),

@@ -11,6 +11,7 @@ pub(crate) enum Service {
     /// Systems Manager, of which Parameter Store is a part.
     Ssm,
     RecycleBin,
+    Sns,
 }
 
 impl Service {
@@ -22,6 +23,7 @@ impl Service {
             "autoscaling" => Some(Self::AutoScaling),
             "ssm" => Some(Self::Ssm),
             "rbin" => Some(Self::RecycleBin),
+            "sns" => Some(Self::Sns),
             _ => None,
         }
     }
@@ -34,13 +36,14 @@ impl Service {
             Self::AutoScaling => "autoscaling",
             Self::Ssm => "ssm",
             Self::RecycleBin => "rbin",
+            Self::Sns => "sns",
         }
     }
 
     /// The type of its replies' bodies.
     pub(crate) fn content_type(self) -> &'static str {
         match self {
-            Self::Ec2 | Self::Sts | Self::AutoScaling => "text/xml;charset=UTF-8",
+            Self::Ec2 | Self::Sts | Self::AutoScaling | Self::Sns => "text/xml;charset=UTF-8",
             Self::Ssm => "application/x-amz-json-1.1",
             Self::RecycleBin => "application/json",
         }
@@ -111,8 +114,8 @@ mod tests {
 
     #[test]
     fn services_are_known_by_their_signing_names() {
-        use Service::{AutoScaling, Ec2, RecycleBin, Ssm, Sts};
-        for service in [Ec2, Sts, AutoScaling, Ssm, RecycleBin] {
+        use Service::{AutoScaling, Ec2, RecycleBin, Sns, Ssm, Sts};
+        for service in [Ec2, Sts, AutoScaling, Ssm, RecycleBin, Sns] {
             assert_eq!(Service::named(service.name()), Some(service));
         }
         assert_eq!(Service::named("s3"), None);

@@ -11,7 +11,7 @@ pub struct RequestRecord {
     pub sequence: u64,
     /// The id that its reply carried.
     pub request_id: String,
-    /// The service by its signing name (`ec2`, `sts`, `autoscaling`, `ssm`, `rbin`), empty where it was
+    /// The service by its signing name (`ec2`, `sts`, `autoscaling`, `ssm`, `rbin`, `sns`), empty where it was
     /// not signed.
     pub service: &'static str,
     /// The action, empty where the request named none.

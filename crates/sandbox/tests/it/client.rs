@@ -88,6 +88,12 @@ pub(crate) async fn send_auto_scaling(sandbox: &Sandbox, parameters: &[(&str, &s
     exchange(sandbox.address(), Some(&authorization), parameters).await.unwrap()
 }
 
+/// Sends a signed request to SNS in the default Region.
+pub(crate) async fn send_sns(sandbox: &Sandbox, parameters: &[(&str, &str)]) -> Reply {
+    let authorization = signed(REGION, "sns");
+    exchange(sandbox.address(), Some(&authorization), parameters).await.unwrap()
+}
+
 /// Sends a signed request of AWS JSON 1.1 to Systems Manager in the default Region.
 pub(crate) async fn send_ssm(sandbox: &Sandbox, operation: &str, body: &str) -> Reply {
     let headers = format!(

@@ -15,6 +15,7 @@ mod reads;
 mod recycle_bin;
 mod retention;
 mod services;
+mod sns;
 mod state;
 mod transitions;
 mod usage_fleet;
