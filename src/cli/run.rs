@@ -110,7 +110,7 @@ fn accepted_words(accepted: Accepted) -> String {
 async fn perform(global: &Global, request: Request, wishes: Wishes) -> Result<Outcome, Failure> {
     let run_id = RunId::new(Uuid::now_v7().to_string());
     let span = telemetry::run_span(&run_id);
-    perform_as(run_id, global, request, wishes).instrument(span).await
+    Box::pin(perform_as(run_id, global, request, wishes).instrument(span)).await
 }
 
 async fn perform_as(
