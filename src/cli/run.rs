@@ -164,7 +164,7 @@ async fn perform_as(
         terminal::note(&String::from_utf8_lossy(&text));
         terminal::ask(&format!("Carry out {}?", preview.counts()), &stop).await
     };
-    let performed = run.perform(order, confirm).await;
+    let performed = Box::pin(run.perform(order, confirm)).await;
     progress.clear();
     let Performed { report, prospect } = match performed {
         Ok(performed) => performed,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
 
-use super::{Attempt, DeliveryError};
+use super::deliver::{Attempt, DeliveryError};
 use crate::report::plain;
 
 const EVENT_VARIABLE: &str = "AMIWARDEN_EVENT";

@@ -9,7 +9,8 @@ use amiwarden_core::{Duration, Timestamp};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, Url};
 
-use super::{Attempt, DeliveryError, sign};
+use super::deliver::{Attempt, DeliveryError};
+use super::sign;
 use crate::config::{Secret, url_fault};
 use crate::report::plain;
 use crate::store::NewNotification;

@@ -1,7 +1,7 @@
 //! Deliveries to receivers of every kind, from the queue in a real store.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration as StdDuration, Instant};
 
 use super::receiver::{Answer, Received, Receiver};
 use super::*;

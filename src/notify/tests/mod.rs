@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiwarden_core::{ActionKind, Because, Duration, ImageId, PolicyName, Region, RuleRef, Scope};
 
+use super::deliver::Deliveries;
 use super::*;
 use crate::config::{Secret, SecretSource};
 use crate::cycle::{Approaching, Notice};
