@@ -17,6 +17,7 @@ mod digest;
 mod driver;
 mod executor;
 mod explanation;
+mod http;
 mod notify;
 mod pause;
 pub mod policies;

@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use amiwarden_core::{ImageId, Timestamp, Totals};
 use anyhow::anyhow;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::{FormatArg, Global};
 use super::failure::{Failure, Outcome};
 use super::{prepare, terminal};
-use crate::report::{List, ListColumn, grouped, plain, saved, values};
+use crate::report::{List, ListColumn, grouped, past, plain, saved};
 use crate::store::{DecisionRecord, ImageEvent, ImageEventKind, RunSummary, Standing};
 
 pub(super) async fn history(global: &Global, image: Option<&str>, limit: u32) -> Result<Outcome, Failure> {
@@ -35,8 +35,7 @@ fn runs_text(runs: &[RunSummary], global: &Global) -> Result<Vec<u8>, Failure> {
     let mut out = Vec::new();
     match global.format {
         FormatArg::Json => {
-            let runs = runs.iter().map(run_json).collect::<Vec<_>>();
-            return pretty(&json!({ "schema": 1, "runs": runs }));
+            return pretty(&past::runs(runs));
         }
         FormatArg::Csv => all_of_runs(runs).write_csv(&mut out)?,
         FormatArg::Table | FormatArg::Markdown if runs.is_empty() => {
@@ -120,8 +119,7 @@ fn events_text(image: &str, events: &[ImageEvent], format: FormatArg) -> Result<
     let mut out = Vec::new();
     match format {
         FormatArg::Json => {
-            let events = events.iter().map(event_json).collect::<Vec<_>>();
-            return pretty(&json!({ "schema": 1, "image_id": image, "events": events }));
+            return pretty(&past::image(image, events));
         }
         FormatArg::Table => return Ok(events_lines(image, events).into_bytes()),
         FormatArg::Csv => {
@@ -145,7 +143,7 @@ fn events_list(columns: Vec<ListColumn>, events: &[ImageEvent]) -> List {
             event.run_id.to_string(),
             event.scope.account.to_string(),
             event.scope.region.to_string(),
-            event_name(&event.kind).to_owned(),
+            past::event_name(&event.kind).to_owned(),
             event_words(&event.kind),
             before(&event.kind).unwrap_or_default(),
         ]
@@ -182,19 +180,6 @@ fn before(kind: &ImageEventKind) -> Option<String> {
         | ImageEventKind::Decided(_)
         | ImageEventKind::NotDecided
         | ImageEventKind::Outcome { .. } => None,
-    }
-}
-
-fn event_name(kind: &ImageEventKind) -> &'static str {
-    match kind {
-        ImageEventKind::FirstSeen { .. } => "first-seen",
-        ImageEventKind::StateChanged { .. } => "state-changed",
-        ImageEventKind::Gone { .. } => "gone",
-        ImageEventKind::Returned { .. } => "returned",
-        ImageEventKind::Decided(_) => "decided",
-        ImageEventKind::NotDecided => "not-decided",
-        ImageEventKind::Intended { .. } => "intended",
-        ImageEventKind::Outcome { .. } => "outcome",
     }
 }
 
@@ -240,39 +225,6 @@ fn record_words(record: &DecisionRecord) -> String {
         words
     });
     entries.collect::<Vec<_>>().join("; ")
-}
-
-fn run_json(run: &RunSummary) -> Value {
-    json!({
-        "run_id": run.run_id, "command": run.command, "mode": run.mode, "version": run.version,
-        "config_digest": run.config_digest, "started_at": run.started_at, "finished_at": run.finished_at,
-        "state": run.state.as_str(), "plan_id": run.plan_id, "totals": run.totals,
-    })
-}
-
-fn event_json(event: &ImageEvent) -> Value {
-    let mut details = match &event.kind {
-        ImageEventKind::FirstSeen { state }
-        | ImageEventKind::StateChanged { state }
-        | ImageEventKind::Gone { state }
-        | ImageEventKind::Returned { state } => json!({ "state": state }),
-        ImageEventKind::Decided(record) => json!({ "decision": values::decision(record) }),
-        ImageEventKind::NotDecided => json!({}),
-        ImageEventKind::Intended { intent_id, plan_id, index, step, before } => json!({
-            "intent_id": intent_id, "plan_id": plan_id, "plan_step": index + 1, "action": step.change.kind(),
-            "step": values::step(step), "before": values::before(before),
-        }),
-        ImageEventKind::Outcome { intent_id, report } => json!({
-            "intent_id": intent_id, "outcome": report.outcome.as_str(), "detail": report.outcome.detail(),
-            "request_id": report.request_id, "snapshots": report.snapshots,
-            "note": report.note,
-        }),
-    };
-    details["event"] = event_name(&event.kind).into();
-    json!({
-        "at": event.at, "run_id": event.run_id, "account": event.scope.account, "region": event.scope.region,
-        "details": details,
-    })
 }
 
 fn pretty(document: &Value) -> Result<Vec<u8>, Failure> {

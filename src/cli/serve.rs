@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use amiwarden_core::Timestamp;
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use serde_json::json;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{FormatArg, Global, ServeArgs};
 use super::failure::{Failure, Outcome};
 use super::{interrupt, prepare, terminal};
 use crate::config::Config;
-use crate::driver::control::{Phase, PolicyStatus, Status, channel};
+use crate::driver::control::{Control, Phase, PolicyStatus, Status, channel};
 use crate::driver::{Driver, Supervisor};
+use crate::http::{self, Limits, RenderMetrics, Token};
 use crate::notify::{Courier, Notifiers, Surroundings};
 use crate::pause::PauseFile;
 use crate::report::{List, ListColumn};
@@ -42,7 +44,11 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs) -> Result<Outcome, 
     notifiers.warn_of_secrets();
     let (notifiers, courier) = Courier::new(notifiers, rules.config.store.path.clone());
     let (stop, stop_now) = interrupt::stop_on_signals();
-    let (_control, desk) = channel(first_status(&rules, now), PauseFile::of(&rules.config));
+    let (control, desk) = channel(first_status(&rules, now), PauseFile::of(&rules.config));
+    // Beside the driver, and up until that has ended: whoever watches sees it stop.
+    let stop_http = CancellationToken::new();
+    let render: RenderMetrics = Box::new(String::new);
+    let server = answer_http(&rules.config, control, render, stop_http.clone()).await?;
     let driver = Driver {
         load: loader(global, &rules.config),
         rules: Arc::new(rules),
@@ -62,9 +68,51 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs) -> Result<Outcome, 
     if let Err(error) = courier.await {
         tracing::error!(%error, "the delivery of notifications ended abnormally");
     }
+    stop_http.cancel();
+    if let Some(server) = server
+        && let Err(error) = server.await
+    {
+        tracing::error!(%error, "the HTTP server ended abnormally");
+    }
     cloud.close().await;
     ended?;
     Ok(Outcome::Fine)
+}
+
+/// Listens, before the service calls itself ready, and answers until `stop`. `None` where nothing is listened to.
+async fn answer_http(
+    config: &Config,
+    control: Control,
+    metrics: RenderMetrics,
+    stop: CancellationToken,
+) -> Result<Option<JoinHandle<()>>, Failure> {
+    let settings = &config.http;
+    let token = settings.token_file.as_ref().map(Token::load).transpose().map_err(Failure::usage)?;
+    let listening = http::bind(settings.listen)
+        .await
+        .with_context(|| {
+            format!(
+                "[http] listen = {}: nothing can listen there; choose another, or \"off\"",
+                settings.listen
+            )
+        })
+        .map_err(Failure::Usage)?;
+    let Some(http::Listening { listener, address }) = listening else { return Ok(None) };
+    tracing::info!(%address, "listening for HTTP at http://{address}");
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "whoever reaches {address} can read what amiwarden knows");
+    }
+    let limits = Limits::default();
+    let parts = http::Parts {
+        control,
+        store: config.store.path.clone(),
+        metrics,
+        token,
+        ready_within: settings.ready_within,
+        now: Timestamp::now,
+    };
+    let router = http::router(parts, limits.request);
+    Ok(Some(tokio::spawn(http::serve(listener, router, limits, stop))))
 }
 
 /// Configuration and policies, fit for a service.
@@ -87,8 +135,11 @@ fn loader(global: &Global, at_start: &Config) -> crate::driver::Load {
     Box::new(move || {
         let mut rules = load(&global)?;
         let config = &mut rules.config;
-        if config.store != at_start.store || config.aws != at_start.aws {
-            tracing::warn!("[store] or [aws] has changed: that takes effect when the service is restarted");
+        if config.store != at_start.store || config.aws != at_start.aws || config.http != at_start.http {
+            tracing::warn!(
+                "[store], [aws] or [http] has changed: that takes effect when the service is restarted"
+            );
+            config.http = at_start.http.clone();
             config.store = at_start.store.clone();
             config.aws = at_start.aws.clone();
         }

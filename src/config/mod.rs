@@ -9,6 +9,7 @@
 //! open them know, and can point at the [`Place`]s that the configuration keeps.
 
 mod deregister;
+mod http;
 mod limits;
 mod load;
 mod notify;
@@ -36,6 +37,7 @@ use amiwarden_core::{
 };
 
 pub use deregister::DeregisterUnlimitedError;
+pub use http::{HttpConfig, Listen};
 pub use load::{LoadRequest, Overrides, WithoutFile, load};
 pub(crate) use notify::url_fault;
 pub use notify::{Channel, NotifierConfig, NotifyEvent};
@@ -82,6 +84,8 @@ pub struct Config {
     pub schedules: Vec<ScheduleConfig>,
     /// Who is told of what, in the order of the file.
     pub notify: Vec<NotifierConfig>,
+    /// Where the service answers, and to whom.
+    pub http: HttpConfig,
     /// The file that it was read from; none for defaults and for the embedded sandbox configuration.
     pub origin: Option<PathBuf>,
     /// Whether that file has `[limits]` already: a second one cannot be added to it.

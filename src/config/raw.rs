@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use amiwarden_core::{AccountId, Mode, Region};
 
+use super::http::{self, RawHttp};
 use super::limits::{self, RawCommonLimits, RawLimits};
 use super::notify::{self, RawNotifier};
 use super::place::{Place, Placed, Stated};
@@ -30,6 +31,7 @@ pub(super) struct RawConfig {
     pub(super) speed: RawSpeed,
     pub(super) schedules: Vec<RawSchedule>,
     pub(super) notify: Vec<RawNotifier>,
+    pub(super) http: RawHttp,
 }
 
 /// `[store]`
@@ -92,6 +94,7 @@ pub(super) fn read(entries: Entries, problems: &mut Vec<Problem>) -> RawConfig {
         speed: speed::read(top.section("speed", "[speed]")),
         schedules: schedule::read(&mut top),
         notify: notify::read(&mut top),
+        http: http::read(top.section("http", "[http]")),
     };
     top.finish();
     raw

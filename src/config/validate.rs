@@ -14,7 +14,7 @@ use super::raw::{RawConfig, RawPolicies, RawPolicy, RawScope, RawStore};
 use super::secret::SecretFile;
 use super::{
     AwsConfig, Config, LimitsStated, PoliciesConfig, PolicyConfig, PolicyScope, RegionChoice, StoreConfig,
-    schedule, speed,
+    http, schedule, speed,
 };
 use super::{notify, usage};
 
@@ -76,6 +76,7 @@ pub(super) fn validate(raw: RawConfig, bases: &Bases<'_>, problems: &mut Vec<Pro
         speed: speed::settings(raw.speed),
         schedules: schedule::settings(raw.schedules, problems),
         notify,
+        http: http::settings(&raw.http, bases),
         origin: None,
         has_limits_table: false,
     })

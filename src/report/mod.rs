@@ -15,6 +15,7 @@ mod json;
 mod layout;
 mod list;
 mod markdown;
+pub(crate) mod past;
 mod saved;
 mod sections;
 mod table;

@@ -34,9 +34,9 @@ mod steps;
 mod undoing;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use amiwarden_core::{RunId, Scope};
@@ -137,6 +137,14 @@ impl Store {
 }
 
 impl StoreReader {
+    /// Whether the store at `path` is there, is of our time, can be read, and may be written to. Nothing is written,
+    /// and nothing is locked.
+    pub async fn check(path: &Path) -> Result<(), OpenStoreError> {
+        open::check_writable(path)?;
+        Self::open(path).await?.close().await;
+        Ok(())
+    }
+
     /// Closes the file.
     pub async fn close(&self) {
         self.pool.close().await;

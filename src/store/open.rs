@@ -134,7 +134,8 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn check_writable(path: &Path) -> Result<(), OpenStoreError> {
+/// Whether the database at `path` may be written to. Nothing is written.
+pub(super) fn check_writable(path: &Path) -> Result<(), OpenStoreError> {
     match File::options().write(true).open(path) {
         Ok(_) => Ok(()),
         Err(source) => Err(OpenStoreError::NotWritable { path: path.to_owned(), source }),

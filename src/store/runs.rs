@@ -128,6 +128,26 @@ impl StoreReader {
         rows.into_iter().map(RunRow::summary).collect()
     }
 
+    /// The newest runs that began before this one, the newest first; `None` where there is no such run.
+    pub async fn runs_before(
+        &self,
+        before: &RunId,
+        limit: u32,
+    ) -> Result<Option<Vec<RunSummary>>, StoreError> {
+        let mut connection = self.connection(READ).await?;
+        let Some(run) = find_run(&mut connection, before).await? else { return Ok(None) };
+        let rows: Vec<RunRow> = sqlx::query_as(
+            "select run.*, plan.plan_key from run left join plan on plan.plan_id = run.plan_id
+             where run.run_id < ?1 order by run.run_id desc limit ?2",
+        )
+        .bind(run)
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await
+        .during(READ)?;
+        rows.into_iter().map(RunRow::summary).collect::<Result<_, _>>().map(Some)
+    }
+
     /// One run.
     pub async fn run(&self, run_id: &RunId) -> Result<Option<RunDetail>, StoreError> {
         let mut connection = self.connection(READ).await?;

@@ -63,6 +63,8 @@ impl Place {
             .current_dir(self.dir.path())
             .env_clear()
             .env("HOME", self.dir.path())
+            // Services of several tests run at the same time.
+            .env("AMIWARDEN_HTTP__LISTEN", "127.0.0.1:0")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .envs(&self.environment)
             .stdin(std::process::Stdio::null());

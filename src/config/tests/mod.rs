@@ -1,5 +1,6 @@
 mod covers;
 mod deregister;
+mod http;
 mod limits;
 mod notify;
 mod problems;

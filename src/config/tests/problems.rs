@@ -63,7 +63,7 @@ file = "retire-stale.rhai"
        |
      2 | colour = true
        | ^^^^^^
-       = known here: `mode`, `store`, `aws`, `policies`, `policy`, `limits`, `usage`, `speed`, `schedule` and `notify`
+       = known here: `mode`, `store`, `aws`, `policies`, `policy`, `limits`, `usage`, `speed`, `schedule`, `notify` and `http`
 
     amiwarden.toml:5:25: `Ireland` is not a Region's code, such as `eu-west-1`
        |
@@ -130,7 +130,7 @@ file = "retire-stale.rhai"
 
 #[test]
 fn keys_of_features_that_do_not_exist_are_unknown() {
-    let messages = messages("[http]\nlisten = \"127.0.0.1:9464\"\n");
+    let messages = messages("[console]\ncolour = true\n");
     assert_eq!(messages.len(), 1, "{messages:?}");
     assert!(messages[0].contains("unknown key"), "{messages:?}");
 }

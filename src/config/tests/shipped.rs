@@ -44,6 +44,7 @@ fn the_template_says_what_holds_without_it() {
     assert_eq!(template.store.ledger_head, fixture.at("amiwarden.head"));
     assert_eq!(template.aws, default.aws);
     assert_eq!(template.speed, default.speed);
+    assert_eq!(template.http, default.http);
     // The one difference: `init` writes a policy directory beside the file.
     assert_eq!(template.policies.dir, Some(fixture.at("policies")));
     assert_eq!(default.policies.dir, None);

@@ -14,44 +14,44 @@ use crate::store::{
 };
 
 /// A store in a temporary directory, with its head beside it.
-pub(super) struct Place {
+pub(crate) struct Place {
     directory: tempfile::TempDir,
 }
 
 impl Place {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
-    pub(super) fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    pub(super) fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.directory().join("amiwarden.db")
     }
 
-    pub(super) fn head(&self) -> PathBuf {
+    pub(crate) fn head(&self) -> PathBuf {
         self.directory().join("amiwarden.head")
     }
 
-    pub(super) fn options(&self) -> StoreOptions {
+    pub(crate) fn options(&self) -> StoreOptions {
         StoreOptions { ledger_head: Some(self.head()) }
     }
 
-    pub(super) async fn open(&self) -> Store {
+    pub(crate) async fn open(&self) -> Store {
         Store::open(&self.store(), self.options()).await.unwrap()
     }
 
     /// A connection such as anybody can make who has the file.
-    pub(super) async fn connect(&self) -> sqlx::SqliteConnection {
+    pub(crate) async fn connect(&self) -> sqlx::SqliteConnection {
         use sqlx::ConnectOptions;
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.store());
         options.foreign_keys(false).connect().await.unwrap()
     }
 
     /// Runs SQL on the closed store as somebody else would.
-    pub(super) async fn tamper(&self, sql: &str) {
+    pub(crate) async fn tamper(&self, sql: &str) {
         use sqlx::Connection;
         let mut connection = self.connect().await;
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
@@ -60,15 +60,15 @@ impl Place {
 }
 
 /// The n-th day of the tests.
-pub(super) fn day(n: i64) -> Timestamp {
+pub(crate) fn day(n: i64) -> Timestamp {
     Timestamp::from_second(1_780_000_000 + n * 86_400).unwrap()
 }
 
-pub(super) fn scope() -> Scope {
+pub(crate) fn scope() -> Scope {
     scope_in("eu-west-1")
 }
 
-pub(super) fn scope_in(region: &str) -> Scope {
+pub(crate) fn scope_in(region: &str) -> Scope {
     Scope { account: account(), region: Region::new(region) }
 }
 
@@ -76,11 +76,11 @@ fn account() -> AccountId {
     "111122223333".parse().unwrap()
 }
 
-pub(super) fn image_id(n: u32) -> ImageId {
+pub(crate) fn image_id(n: u32) -> ImageId {
     ImageId::new(format!("ami-{n:017x}"))
 }
 
-pub(super) fn image(n: u32, state: ImageState) -> Image {
+pub(crate) fn image(n: u32, state: ImageState) -> Image {
     Image {
         id: image_id(n),
         owner: account(),
@@ -113,24 +113,24 @@ pub(super) fn image(n: u32, state: ImageState) -> Image {
 }
 
 /// An inventory that was read to its end.
-pub(super) fn inventory(images: impl IntoIterator<Item = Image>) -> Inventory {
+pub(crate) fn inventory(images: impl IntoIterator<Item = Image>) -> Inventory {
     let mut inventory = Inventory::new(scope(), day(0));
     inventory.add_images(Listing::complete(images.into_iter().collect()));
     inventory
 }
 
 /// An inventory whose reading broke off.
-pub(super) fn partial(images: impl IntoIterator<Item = Image>) -> Inventory {
+pub(crate) fn partial(images: impl IntoIterator<Item = Image>) -> Inventory {
     let mut inventory = Inventory::new(scope(), day(0));
     inventory.add_images(Listing::partial(images.into_iter().collect(), "throttled"));
     inventory
 }
 
-pub(super) fn run_id(n: u32) -> RunId {
+pub(crate) fn run_id(n: u32) -> RunId {
     RunId::new(format!("run-{n}"))
 }
 
-pub(super) fn new_run(n: u32) -> NewRun {
+pub(crate) fn new_run(n: u32) -> NewRun {
     NewRun {
         run_id: run_id(n),
         command: "run".to_owned(),
@@ -148,7 +148,7 @@ pub(super) fn new_run(n: u32) -> NewRun {
     }
 }
 
-pub(super) fn because(reason: &str) -> Because {
+pub(crate) fn because(reason: &str) -> Because {
     Because {
         policy: PolicyName::new("retire-stale"),
         rule: RuleRef { name: "stale".to_owned(), line: 12 },
@@ -160,7 +160,7 @@ fn fingerprint() -> Fingerprint {
     amiwarden_core::fingerprint(&image(1, ImageState::Available), None, &Mask::default())
 }
 
-pub(super) fn step(n: u32) -> Step {
+pub(crate) fn step(n: u32) -> Step {
     Step {
         image_id: image_id(n),
         name: Some(format!("app-{n}")),
@@ -176,7 +176,7 @@ pub(super) fn step(n: u32) -> Step {
     }
 }
 
-pub(super) fn held(n: u32, guard: Guard) -> Held {
+pub(crate) fn held(n: u32, guard: Guard) -> Held {
     Held {
         image_id: image_id(n),
         name: Some(format!("app-{n}")),
@@ -189,7 +189,7 @@ pub(super) fn held(n: u32, guard: Guard) -> Held {
 }
 
 /// A decision with one entry.
-pub(super) fn record(n: u32, standing: Standing, reason: &str) -> DecisionRecord {
+pub(crate) fn record(n: u32, standing: Standing, reason: &str) -> DecisionRecord {
     let Because { policy, rule, reason } = because(reason);
     let entry = DecisionEntry {
         kind: Some(ActionKind::Disable),
@@ -206,7 +206,7 @@ pub(super) fn record(n: u32, standing: Standing, reason: &str) -> DecisionRecord
     }
 }
 
-pub(super) fn kept(n: u32) -> Kept {
+pub(crate) fn kept(n: u32) -> Kept {
     Kept {
         image_id: image_id(n),
         name: None,
@@ -217,11 +217,11 @@ pub(super) fn kept(n: u32) -> Kept {
     }
 }
 
-pub(super) fn plan(name: &str, steps: Vec<Step>, held: Vec<Held>) -> Plan {
+pub(crate) fn plan(name: &str, steps: Vec<Step>, held: Vec<Held>) -> Plan {
     Plan { id: PlanId::new(name), steps, held, tripped: Vec::new() }
 }
 
-pub(super) fn intent(run: u32, plan: &Plan, index: usize) -> Intent {
+pub(crate) fn intent(run: u32, plan: &Plan, index: usize) -> Intent {
     let step = plan.steps[index].clone();
     let image = Image { id: step.image_id.clone(), ..image(0, ImageState::Available) };
     Intent {
@@ -235,7 +235,7 @@ pub(super) fn intent(run: u32, plan: &Plan, index: usize) -> Intent {
     }
 }
 
-pub(super) fn step_report(outcome: StepOutcome) -> StepReport {
+pub(crate) fn step_report(outcome: StepOutcome) -> StepReport {
     StepReport {
         rehearsal: Rehearsal::Permitted,
         outcome,
@@ -245,7 +245,7 @@ pub(super) fn step_report(outcome: StepOutcome) -> StepReport {
     }
 }
 
-pub(super) fn cycle_report(run: u32, plan: &Plan, reports: &[StepReport]) -> CycleReport {
+pub(crate) fn cycle_report(run: u32, plan: &Plan, reports: &[StepReport]) -> CycleReport {
     CycleReport {
         run_id: run_id(run),
         plan_id: plan.id.clone(),

@@ -2,7 +2,7 @@
 
 mod acceptance;
 mod decisions;
-mod fixture;
+pub(crate) mod fixture;
 mod forgery;
 mod growth;
 mod images;

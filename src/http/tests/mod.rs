@@ -1,0 +1,7 @@
+//! The interface over real connections.
+
+mod contract;
+mod hostile;
+mod orders;
+mod questions;
+mod world;
