@@ -47,7 +47,7 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs) -> Result<Outcome, 
     let (control, desk) = channel(first_status(&rules, now), PauseFile::of(&rules.config));
     // Beside the driver, and up until that has ended: whoever watches sees it stop.
     let stop_http = CancellationToken::new();
-    let render: RenderMetrics = Box::new(String::new);
+    let render: RenderMetrics = Box::new(|| Ok(String::new()));
     let server = answer_http(&rules.config, control, render, stop_http.clone()).await?;
     let driver = Driver {
         load: loader(global, &rules.config),

@@ -40,7 +40,8 @@ pub(crate) use server::{Listening, bind, serve};
 pub(crate) use token::Token;
 
 /// Renders the metrics in Prometheus's text form.
-pub(crate) type RenderMetrics = Box<dyn Fn() -> String + Send + Sync>;
+pub(crate) type RenderMetrics =
+    Box<dyn Fn() -> Result<String, Box<dyn std::error::Error + Send + Sync>> + Send + Sync>;
 
 /// What the interface works with.
 pub(crate) struct Parts {

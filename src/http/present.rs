@@ -2,11 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::Shared;
+use super::answer::{Failure, chain};
 use crate::driver::control::Status;
 
 /// What there is, in OpenAPI's form.
@@ -24,8 +25,17 @@ struct StatusDocument {
     paused: Option<String>,
 }
 
-pub(super) async fn metrics(State(app): Shared) -> Response {
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], (app.parts.metrics)()).into_response()
+pub(super) async fn metrics(State(app): Shared) -> Result<Response, Failure> {
+    let text = (app.parts.metrics)().map_err(|error| {
+        let error = chain(error.as_ref());
+        tracing::error!(error, "the metrics cannot be rendered: {error}");
+        Failure::of(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "metrics",
+            "the metrics cannot be rendered: see the log",
+        )
+    })?;
+    Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response())
 }
 
 pub(super) async fn open_api() -> Response {

@@ -78,7 +78,7 @@ impl World {
         let parts = Parts {
             control,
             store: place.store(),
-            metrics: Box::new(|| "amiwarden_up 1\n".to_owned()),
+            metrics: Box::new(|| Ok("amiwarden_up 1\n".to_owned())),
             token: token.map(|text| Token::new(text).unwrap()),
             ready_within: "26h".parse().unwrap(),
             now,

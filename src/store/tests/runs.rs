@@ -24,6 +24,8 @@ async fn runs_are_told_the_newest_first_with_how_they_ended() {
     let expected = [RunState::Running, RunState::Died, RunState::Stopped, RunState::Finished];
     assert_eq!(states, [4, 3, 2, 1].map(run_id).into_iter().zip(expected).collect::<Vec<_>>());
     assert_eq!(store.reader().runs(2).await.unwrap(), runs[..2]);
+    assert_eq!(store.reader().runs_before(&run_id(3), 1).await.unwrap().as_deref(), Some(&runs[2..3]));
+    assert_eq!(store.reader().runs_before(&run_id(9), 1).await.unwrap(), None);
     let finished = &runs[3];
     assert_eq!((finished.started_at, finished.finished_at), (day(1), Some(day(1))));
     assert_eq!((finished.mode, finished.command.as_str()), (Mode::Observe, "run"));

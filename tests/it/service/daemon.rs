@@ -74,6 +74,15 @@ impl Daemon {
         self.until(&format!("the log holds `{part}`"), || self.log.lock().unwrap().contains(part));
     }
 
+    /// Where it listens for HTTP, once it has said so.
+    pub(super) fn address(&self) -> String {
+        const BEFORE: &str = "listening for HTTP at http://";
+        self.logs(BEFORE);
+        let log = self.log.lock().unwrap();
+        let rest = log.split_once(BEFORE).map(|(_, rest)| rest).unwrap_or_default();
+        rest.split_whitespace().next().unwrap_or_default().to_owned()
+    }
+
     /// Waits until something is so.
     pub(super) fn until(&self, what: &str, is_so: impl Fn() -> bool) {
         let started = Instant::now();

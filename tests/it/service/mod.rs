@@ -2,6 +2,7 @@
 //! account.
 
 mod daemon;
+mod over_http;
 mod schedules;
 
 use serde_json::Value;
