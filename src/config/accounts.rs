@@ -76,10 +76,7 @@ fn role(node: Node) -> Read<String> {
     let role = some_text(node)?;
     let is_fine = |char: char| char.is_ascii_alphanumeric() || "_+=,.@-/".contains(char);
     let is_name = |name: &str| {
-        !name.is_empty()
-            && !name.ends_with('/')
-            && name.len() <= ROLE_CHARS_MAX
-            && name.chars().all(is_fine)
+        !name.is_empty() && !name.ends_with('/') && name.len() <= ROLE_CHARS_MAX && name.chars().all(is_fine)
     };
     let is_role = if role.starts_with("arn:") {
         account_of(&role).is_some() && role.split_once(":role/").is_some_and(|(_, name)| is_name(name))
@@ -148,10 +145,7 @@ pub(super) fn accounts(raw: Vec<RawAccount>, problems: &mut Vec<Problem>) -> Vec
 }
 
 /// The organization that `raw` comes to; none where it is not enabled.
-pub(super) fn organization(
-    raw: RawOrganization,
-    problems: &mut Vec<Problem>,
-) -> Option<OrganizationConfig> {
+pub(super) fn organization(raw: RawOrganization, problems: &mut Vec<Problem>) -> Option<OrganizationConfig> {
     if let Some(role) = raw.role.as_ref().filter(|role| role.value.starts_with("arn:")) {
         let problem = Problem::new(&role.place, "an ARN names a role of one account only");
         problems.push(problem.with_help("write the name that the role has in every account"));
@@ -169,9 +163,8 @@ pub(super) fn organization(
         }
         return None;
     }
-    let ids = |ids: Vec<Placed<AccountId>>| -> BTreeSet<AccountId> {
-        ids.into_iter().map(|id| id.value).collect()
-    };
+    let ids =
+        |ids: Vec<Placed<AccountId>>| -> BTreeSet<AccountId> { ids.into_iter().map(|id| id.value).collect() };
     Some(OrganizationConfig {
         role: raw.role.map_or_else(|| DEFAULT_ROLE.to_owned(), |role| role.value),
         external_id: raw.external_id.map(|id| id.value),

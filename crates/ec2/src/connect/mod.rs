@@ -183,9 +183,9 @@ async fn open(home: Arc<Home>, run_id: Option<&RunId>) -> Result<Connection, Con
     // Dropped with the run: the credentials of its sessions are nobody else's.
     let cache = config::identity_cache();
     let name = session::name(run_id);
-    let opening = session::Opening { home: &home, base: &base, cache: &cache, name: &name };
+    let opening = &session::Opening { home: &home, base: &base, cache: &cache, name: &name };
     let opened: Vec<_> = futures::stream::iter(&accounts)
-        .map(|account| async { (account, settle(account, opening.open(account).await)) })
+        .map(|account| async move { (account, settle(account, opening.open(account).await)) })
         .buffered(CONCURRENT_SESSIONS)
         .collect()
         .await;

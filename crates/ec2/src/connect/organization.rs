@@ -70,7 +70,6 @@ impl Listed {
         };
         // `Status` gives way to `State` (Organizations API reference, `Account`). Where neither is said, the attempt
         // to assume a role tells.
-        #[expect(deprecated, reason = "endpoints that do not say `State` yet")]
         let status = account.status().map(|status| status.as_str());
         let state = account.state().map(|state| state.as_str()).or(status);
         if state.is_none_or(|state| state == ACTIVE) { &mut self.active } else { &mut self.inactive }
