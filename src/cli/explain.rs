@@ -15,6 +15,7 @@ use crate::cycle::{Background, Planner, Survey, ask_policies, list_images};
 use crate::explanation::Explanation;
 use crate::pause::PauseFile;
 use crate::rules::Rules;
+use crate::run::bystanders;
 use crate::store::StoreReader;
 
 pub(super) async fn explain(global: &Global, image: &str) -> Result<Outcome, Failure> {
@@ -55,10 +56,12 @@ pub(super) async fn explain(global: &Global, image: &str) -> Result<Outcome, Fai
         Some(store) => (store.memory(&scope).await?, background(&rules, store, &scope).await?),
         None => (Memory::default(), Background::default()),
     };
+    let others = bystanders(&cloud.connection, &[scope], rules.config.usage.template_versions);
     let survey = ask_policies(&reader, inventory, &memory, &rules.book, Timestamp::now()).await?;
-    let explanation = explanation(&rules, &reader, survey, background, &id)
-        .await
-        .ok_or_else(|| anyhow!("no decision was made about {image}"))?;
+    let explanation =
+        explanation(&rules, (&reader, &others, cloud.connection.unlisted()), survey, background, &id)
+            .await
+            .ok_or_else(|| anyhow!("no decision was made about {image}"))?;
     let text = match global.format {
         FormatArg::Json => serde_json::to_string_pretty(&explanation.json())? + "\n",
         FormatArg::Table | FormatArg::Csv | FormatArg::Markdown => explanation.text(),
@@ -82,7 +85,7 @@ async fn background(rules: &Rules, store: &StoreReader, scope: &Scope) -> Result
 /// The decision on the image within the plan that would be made now: guards look at all images together.
 async fn explanation<R: CloudReader>(
     rules: &Rules,
-    reader: &R,
+    (reader, bystanders, unlisted): (&R, &[R], Option<&str>),
     survey: Survey,
     background: Background,
     id: &ImageId,
@@ -91,12 +94,15 @@ async fn explanation<R: CloudReader>(
         limits: &rules.config.limits,
         policies: &rules.book.settings,
         backgrounds: &BTreeMap::from([(survey.inventory.scope.clone(), background)]),
-        concurrent_scopes: 1,
+        bystanders,
+        usage: &rules.config.usage,
+        unlisted,
+        concurrent_scopes: rules.config.speed.concurrent_scopes,
         clock: Timestamp::now,
     };
-    let mut surveys = [survey];
+    let mut surveys = vec![survey];
     let assembled = planner.plan(&[reader], &mut surveys).await;
-    let [survey] = surveys;
+    let survey = surveys.pop()?;
     let decision: &Decision = survey.decisions.iter().find(|decision| decision.image == *id)?;
     let facts = survey.facts.get(id)?.clone();
     let held: Vec<Held> = assembled.plan.held.into_iter().filter(|held| held.image_id == *id).collect();

@@ -5,14 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use amiwarden_core::{ImageId, Mode, Region, RunId, Scope, Timestamp};
-use amiwarden_ec2::{ConnectOptions, Connection, CredentialSource, StaticCredentials};
+use amiwarden_ec2::{
+    AccountOptions, ConnectOptions, Connection, CredentialSource, OrganizationOptions, StaticCredentials,
+};
 use amiwarden_sandbox::{Fleet, Sandbox, SandboxOptions};
 use anyhow::Context;
 
 use super::args::Global;
 use super::failure::Failure;
 use super::terminal;
-use crate::config::{self, Config, LoadRequest, Overrides, RegionChoice, WithoutFile};
+use crate::config::{
+    self, AccountConfig, Config, LoadRequest, OrganizationConfig, Overrides, RegionChoice, WithoutFile,
+};
 use crate::rules::Rules;
 use crate::store::{Store, StoreOptions, StoreReader};
 
@@ -107,11 +111,9 @@ pub(super) async fn connect(
 ) -> Result<Cloud, Failure> {
     let mut options = ConnectOptions {
         profile: config.aws.profile.clone(),
-        regions: match &config.aws.regions {
-            RegionChoice::Default => amiwarden_ec2::RegionChoice::Default,
-            RegionChoice::All => amiwarden_ec2::RegionChoice::All,
-            RegionChoice::Named(regions) => amiwarden_ec2::RegionChoice::Named(regions.clone()),
-        },
+        regions: region_choice(&config.aws.regions),
+        accounts: config.aws.accounts.iter().map(account_options).collect(),
+        organization: config.aws.organization.as_ref().map(organization_options),
         endpoint_url: config.aws.endpoint_url.clone(),
         run_id,
         pace: Some(config.speed.pace.clone()),
@@ -131,6 +133,32 @@ pub(super) async fn connect(
     };
     let connection = amiwarden_ec2::connect(options).await.map_err(Failure::usage)?;
     Ok(Cloud { connection, sandbox })
+}
+
+fn region_choice(choice: &RegionChoice) -> amiwarden_ec2::RegionChoice {
+    match choice {
+        RegionChoice::Default => amiwarden_ec2::RegionChoice::Default,
+        RegionChoice::All => amiwarden_ec2::RegionChoice::All,
+        RegionChoice::Named(regions) => amiwarden_ec2::RegionChoice::Named(regions.clone()),
+    }
+}
+
+fn account_options(account: &AccountConfig) -> AccountOptions {
+    AccountOptions {
+        account: account.id.clone(),
+        role: account.role.clone(),
+        external_id: account.external_id.clone(),
+        regions: account.regions.as_ref().map(region_choice),
+    }
+}
+
+fn organization_options(organization: &OrganizationConfig) -> OrganizationOptions {
+    OrganizationOptions {
+        role: organization.role.clone(),
+        external_id: organization.external_id.clone(),
+        include: organization.include.clone(),
+        exclude: organization.exclude.clone(),
+    }
 }
 
 async fn start_sandbox(global: &Global, config: &Config) -> Result<Sandbox, Failure> {

@@ -146,8 +146,16 @@ async fn perform_as(
     let stop = interrupt::stop_on_signal();
     let scopes = prepare::scopes(&cloud);
     let links = links(&cloud.connection, &scopes, rules.config.usage.template_versions);
-    let run =
-        Run { id: &run_id, rules: &rules, links: &links, store: &store, stop: &stop, progress: &progress };
+    let run = Run {
+        id: &run_id,
+        rules: &rules,
+        links: &links,
+        bystanders: &[],
+        unlisted: cloud.connection.unlisted(),
+        store: &store,
+        stop: &stop,
+        progress: &progress,
+    };
     let order = Order {
         command: request.command().to_owned(),
         task,

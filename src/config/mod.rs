@@ -8,6 +8,7 @@
 //! Deliberately absent: whether the policies, their parameters, the database or the Regions exist. Those who
 //! open them know, and can point at the [`Place`]s that the configuration keeps.
 
+mod accounts;
 mod deregister;
 mod http;
 mod limits;
@@ -29,11 +30,12 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use amiwarden_core::{
-    Duration, FamilyRule, Limits, LimitsOverride, Mode, PolicyName, PolicySettings, Region, UsageSettings,
+    AccountId, Duration, FamilyRule, Limits, LimitsOverride, Mode, PolicyName, PolicySettings, Region,
+    UsageSettings,
 };
 
 pub use deregister::DeregisterUnlimitedError;
@@ -110,6 +112,36 @@ pub struct AwsConfig {
     pub endpoint_url: Option<String>,
     /// A profile of the AWS configuration files.
     pub profile: Option<String>,
+    /// In which accounts, each once. None, and no organization: in that of the credentials.
+    pub accounts: Vec<AccountConfig>,
+    /// In which accounts of an organization besides.
+    pub organization: Option<OrganizationConfig>,
+}
+
+/// An account that is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountConfig {
+    /// The account.
+    pub id: AccountId,
+    /// The role to assume there, by its name or its ARN; the account of the credentials needs none.
+    pub role: Option<String>,
+    /// The external id that the role asks for.
+    pub external_id: Option<String>,
+    /// In which Regions, if in others than elsewhere.
+    pub regions: Option<RegionChoice>,
+}
+
+/// The accounts of an organization that are looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganizationConfig {
+    /// The name of the role to assume in each.
+    pub role: String,
+    /// The external id that the roles ask for.
+    pub external_id: Option<String>,
+    /// Only these; all where it is empty.
+    pub include: BTreeSet<AccountId>,
+    /// Not these.
+    pub exclude: BTreeSet<AccountId>,
 }
 
 /// The Regions that are looked at.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use amiwarden_core::{AccountId, Mode, Region};
 
+use super::accounts::{self, RawAccount, RawOrganization};
 use super::http::{self, RawHttp};
 use super::limits::{self, RawCommonLimits, RawLimits};
 use super::notify::{self, RawNotifier};
@@ -24,6 +25,8 @@ pub(super) struct RawConfig {
     pub(super) mode: Stated<Mode>,
     pub(super) store: RawStore,
     pub(super) aws: RawAws,
+    pub(super) accounts: Vec<RawAccount>,
+    pub(super) organization: RawOrganization,
     pub(super) policies: RawPolicies,
     pub(super) policy: Vec<RawPolicy>,
     pub(super) limits: RawLimits,
@@ -87,6 +90,8 @@ pub(super) fn read(entries: Entries, problems: &mut Vec<Problem>) -> RawConfig {
         mode: top.value("mode", word(&MODES)),
         store: store(top.section("store", "[store]")),
         aws: aws(top.section("aws", "[aws]")),
+        accounts: accounts::read(&mut top),
+        organization: accounts::read_organization(top.section("organization", "[organization]")),
         policies: policies(top.section("policies", "[policies]")),
         policy: policy_tables(&mut top),
         limits: limits::read_global(top.section("limits", "[limits]")),
@@ -185,7 +190,7 @@ fn scope(mut section: Section<'_>) -> RawScope {
 }
 
 /// `"all"`, or a list of Regions. A variable may hold either.
-fn region_choice(section: &mut Section<'_>, key: &'static str) -> Option<RegionChoice> {
+pub(super) fn region_choice(section: &mut Section<'_>, key: &'static str) -> Option<RegionChoice> {
     let node = section.node(key)?;
     let place = node.place.clone();
     match &node.value {

@@ -14,7 +14,7 @@ use super::raw::{RawConfig, RawPolicies, RawPolicy, RawScope, RawStore};
 use super::secret::SecretFile;
 use super::{
     AwsConfig, Config, LimitsStated, PoliciesConfig, PolicyConfig, PolicyScope, RegionChoice, StoreConfig,
-    http, schedule, speed,
+    accounts, http, schedule, speed,
 };
 use super::{notify, usage};
 
@@ -65,6 +65,8 @@ pub(super) fn validate(raw: RawConfig, bases: &Bases<'_>, problems: &mut Vec<Pro
             regions: raw.aws.regions.unwrap_or(RegionChoice::Default),
             endpoint_url: raw.aws.endpoint_url.map(|it| it.value),
             profile: raw.aws.profile.map(|it| it.value),
+            accounts: accounts::accounts(raw.accounts, problems),
+            organization: accounts::organization(raw.organization, problems),
         },
         policies: PoliciesConfig { dir: raw.policies.dir.map(|it| bases.resolve(&it)), family },
         policy,

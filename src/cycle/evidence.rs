@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiwarden_core::{
     ActionKind, Assembled, CandidateUses, Circumstances, CloudReader, Coverage, Gap, ImageId, Inventory,
-    Limits, PlanRequest, PolicyName, PolicySettings, Scope, Source, Timestamp, Wanted, assemble, draft_scope,
+    Limits, Listing, Memory, PlanRequest, PolicyName, PolicySettings, Scope, Source, Timestamp,
+    UsageSettings, Wanted, assemble, draft_scope,
 };
 use futures::StreamExt;
 
@@ -24,21 +25,46 @@ pub(crate) struct Background {
 }
 
 /// Makes plans of surveys.
-pub(crate) struct Planner<'a> {
+pub(crate) struct Planner<'a, R> {
     pub(crate) limits: &'a Limits,
     pub(crate) policies: &'a BTreeMap<PolicyName, PolicySettings>,
     pub(crate) backgrounds: &'a BTreeMap<Scope, Background>,
+    /// Readers of accounts that no plan is made for, and that may use the images all the same.
+    pub(crate) bystanders: &'a [R],
+    /// Which sources of usage count.
+    pub(crate) usage: &'a UsageSettings,
+    /// Why there may be more accounts than are known, if so.
+    pub(crate) unlisted: Option<&'a str>,
     pub(crate) concurrent_scopes: usize,
     pub(crate) clock: Clock,
 }
 
-impl Planner<'_> {
+impl<R: CloudReader> Planner<'_, R> {
     /// Makes the plan, reading what it lacks. Whatever could not be read holds back what depends on it.
-    pub(crate) async fn plan<R: CloudReader>(&self, readers: &[&R], surveys: &mut [Survey]) -> Assembled {
+    pub(crate) async fn plan(&self, readers: &[&R], surveys: &mut Vec<Survey>) -> Assembled {
+        let own = surveys.len();
+        surveys.extend(self.bystanders.iter().map(|reader| self.bystander(reader)));
+        let readers: Vec<&R> = readers.iter().copied().chain(self.bystanders).collect();
         introduce_neighbours(surveys);
+        if let Some(reason) = self.unlisted {
+            doubt_neighbours(surveys, reason, (self.clock)());
+        }
+        let assembled = self.plan_own(&readers, surveys, own).await;
+        surveys.truncate(own);
+        assembled
+    }
+
+    /// Nothing is asked about it, and nothing decided.
+    fn bystander(&self, reader: &R) -> Survey {
+        let inventory = Inventory::new(reader.scope().clone(), (self.clock)()).with_usage(self.usage.clone());
+        Survey { inventory, memory: Memory::default(), facts: BTreeMap::new(), decisions: Vec::new() }
+    }
+
+    /// Plans for the first `own` of `surveys`. The others only tell what they use.
+    async fn plan_own(&self, readers: &[&R], surveys: &mut [Survey], own: usize) -> Assembled {
         // Ends: each round reads a source of a scope, or asks about an image, that was not read or asked about before.
         loop {
-            let assembled = self.assemble(surveys);
+            let assembled = self.assemble(&surveys[..own]);
             if assembled.wanted.is_empty() {
                 return assembled;
             }
@@ -144,6 +170,14 @@ fn introduce_neighbours(surveys: &mut [Survey]) {
     for survey in surveys {
         let own = &survey.inventory.scope;
         survey.inventory.has_neighbours = scopes.iter().any(|scope| are_neighbours(own, scope));
+    }
+}
+
+/// Where not all accounts are known, nobody can tell that none of the others uses an image.
+fn doubt_neighbours(surveys: &mut [Survey], reason: &str, now: Timestamp) {
+    for survey in surveys {
+        survey.inventory.has_neighbours = true;
+        survey.inventory.add_uses(Source::OtherAccounts, Listing::partial(Vec::new(), reason), now);
     }
 }
 

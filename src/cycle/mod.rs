@@ -47,6 +47,10 @@ pub(crate) struct Cycle<'a, R, W> {
     pub(crate) started_at: Timestamp,
     pub(crate) mode: Mode,
     pub(crate) links: &'a [Link<R, W>],
+    /// Readers of other accounts, whose use of the images counts.
+    pub(crate) bystanders: &'a [R],
+    /// Why there may be more accounts than are known, if so.
+    pub(crate) unlisted: Option<&'a str>,
     pub(crate) store: &'a Store,
     pub(crate) rules: &'a Arc<RuleBook>,
     pub(crate) limits: &'a Limits,
@@ -208,11 +212,18 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         })
     }
 
-    async fn assemble(&self, surveys: &mut [Survey], backgrounds: &BTreeMap<Scope, Background>) -> Assembled {
+    async fn assemble(
+        &self,
+        surveys: &mut Vec<Survey>,
+        backgrounds: &BTreeMap<Scope, Background>,
+    ) -> Assembled {
         let planner = Planner {
             limits: self.limits,
             policies: &self.rules.settings,
             backgrounds,
+            bystanders: self.bystanders,
+            usage: self.usage,
+            unlisted: self.unlisted,
             concurrent_scopes: self.speed.concurrent_scopes,
             clock: self.clock,
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amiwarden_core::{CycleReport, RunId, Scope, Timestamp};
-use amiwarden_ec2::{Connection, Ec2Reader, Ec2Writer};
+use amiwarden_ec2::{ConnectError, Connection, Ec2Reader, Ec2Writer};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +13,8 @@ use crate::cycle::{Acceptance, Link};
 use crate::notify::{Ended as Told, Notifiers};
 use crate::progress::Progress;
 use crate::rules::Rules;
-use crate::run::{Order, Performed, Run, RunError, Task, links};
+use crate::run::{Order, Performed, Run, RunError, Task, bystanders, links};
+use crate::schedule::Schedule;
 use crate::store::{OpenStoreError, Store, StoreError, StoreOptions, Tick};
 
 /// Somebody may be at work with the store at the command line. So long the run waits for its turn.
@@ -30,7 +31,8 @@ pub(super) struct Attempt {
     pub(super) tick: Tick,
     pub(super) rules: Rules,
     pub(super) connection: Arc<Connection>,
-    pub(super) scopes: Vec<Scope>,
+    /// The schedule that it answers, which may narrow what is looked at.
+    pub(super) schedule: Option<Schedule>,
     pub(super) notifiers: Arc<Notifiers>,
     pub(super) stop: CancellationToken,
     pub(super) pulse: Pulse,
@@ -53,6 +55,9 @@ pub(super) enum AttemptError {
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] StoreError),
+    /// No account can be worked with.
+    #[error("AWS cannot be reached")]
+    Connect(#[from] ConnectError),
     /// The run could not go on.
     #[error("the run could not go on")]
     Run(#[from] RunError),
@@ -98,12 +103,17 @@ impl Attempt {
     async fn run(&self, store: &Store) -> Result<Performed, AttemptError> {
         // Before the run begins: a run that dies is not begun a second time for the same time.
         store.record_ticks(std::slice::from_ref(&self.tick), Timestamp::now()).await?;
-        let links = links(&self.connection, &self.scopes, self.rules.config.usage.template_versions);
+        // Sessions of its own, named after the run.
+        let connection = self.connection.for_run(&self.run_id).await?;
+        let scopes = scopes(&connection, self.schedule.as_ref());
+        let links = links(&connection, &scopes, self.rules.config.usage.template_versions);
         let progress = Progress::hidden();
         let run = Run {
             id: &self.run_id,
             rules: &self.rules,
             links: &links,
+            bystanders: &bystanders(&connection, &scopes, self.rules.config.usage.template_versions),
+            unlisted: connection.unlisted(),
             store,
             stop: &self.stop,
             progress: &progress,
@@ -136,4 +146,16 @@ impl Attempt {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
+}
+
+/// The scopes that a schedule looks at.
+fn scopes(connection: &Connection, schedule: Option<&Schedule>) -> Vec<Scope> {
+    let mut scopes = connection.scopes();
+    if let Some(schedule) = schedule {
+        scopes.retain(|scope| {
+            (schedule.accounts.is_empty() || schedule.accounts.contains(&scope.account))
+                && (schedule.regions.is_empty() || schedule.regions.contains(&scope.region))
+        });
+    }
+    scopes
 }

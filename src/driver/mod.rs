@@ -17,7 +17,7 @@ mod supervisor;
 
 use std::sync::Arc;
 
-use amiwarden_core::{RunId, Scope, Timestamp};
+use amiwarden_core::{RunId, Timestamp};
 use amiwarden_ec2::Connection;
 use futures::future::LocalBoxFuture;
 use tokio::sync::watch;
@@ -29,7 +29,7 @@ use uuid::Uuid;
 use crate::notify::{Notifiers, Surroundings};
 use crate::rules::Rules;
 use crate::run::Judgement;
-use crate::schedule::{AtRing, BellError, Ring, Schedule, at_ring};
+use crate::schedule::{AtRing, BellError, Ring, at_ring};
 use crate::store::{Store, StoreError, Tick, TickBecame};
 use crate::telemetry;
 use agenda::Agenda;
@@ -190,7 +190,7 @@ impl Driving {
             tick,
             rules,
             connection: Arc::clone(&self.parts.connection),
-            scopes: scopes(&self.parts.connection, schedule),
+            schedule: schedule.cloned(),
             notifiers: Arc::clone(&self.parts.notifiers.borrow()),
             stop: self.parts.stop.clone(),
             pulse: pulse.clone(),
@@ -343,18 +343,6 @@ impl Driving {
 
 fn tick(ring: &Ring, became: TickBecame, run_id: &RunId) -> Tick {
     Tick { schedule: ring.schedule.clone(), due_at: ring.due_at, became, run_id: Some(run_id.clone()) }
-}
-
-/// The scopes that a schedule looks at.
-fn scopes(connection: &Connection, schedule: Option<&Schedule>) -> Vec<Scope> {
-    let mut scopes = connection.scopes();
-    if let Some(schedule) = schedule {
-        scopes.retain(|scope| {
-            (schedule.accounts.is_empty() || schedule.accounts.contains(&scope.account))
-                && (schedule.regions.is_empty() || schedule.regions.contains(&scope.region))
-        });
-    }
-    scopes
 }
 
 fn clock(at: Timestamp) -> String {

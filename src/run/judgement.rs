@@ -26,7 +26,8 @@ impl Judgement {
                     && matches!(became.rehearsal, Rehearsal::Denied(_) | Rehearsal::Error(_))
             });
         let unreadable = report.scopes.iter().any(|scope| {
-            scope.dry_run_error.is_some() || scope.gaps.iter().any(|(source, _)| *source == Source::Images)
+            let matters = |source: &Source| matches!(source, Source::Images | Source::OtherAccounts);
+            scope.dry_run_error.is_some() || scope.gaps.iter().any(|(source, _)| matters(source))
         });
         if totals.failed > 0 || refused || report.interrupted || unreadable {
             Self::Failed

@@ -58,6 +58,10 @@ pub(crate) struct Run<'a> {
     pub(crate) id: &'a RunId,
     pub(crate) rules: &'a Rules,
     pub(crate) links: &'a [Link<Ec2Reader, Ec2Writer>],
+    /// Readers of the other configured accounts, which may use the images of those that are looked at.
+    pub(crate) bystanders: &'a [Ec2Reader],
+    /// Why there may be more accounts than are known, if so.
+    pub(crate) unlisted: Option<&'a str>,
     pub(crate) store: &'a Store,
     pub(crate) stop: &'a CancellationToken,
     pub(crate) progress: &'a Progress,
@@ -115,6 +119,8 @@ impl Run<'_> {
             started_at,
             mode: config.mode,
             links: self.links,
+            bystanders: self.bystanders,
+            unlisted: self.unlisted,
             store: self.store,
             rules: &self.rules.book,
             limits: &config.limits,
@@ -161,6 +167,20 @@ pub(crate) fn links(
 ) -> Vec<Link<Ec2Reader, Ec2Writer>> {
     let link = |scope| Link { reader: connection.reader(scope, versions), writer: connection.writer(scope) };
     scopes.iter().map(link).collect()
+}
+
+/// Readers of the accounts of `connection` that are not among `scopes` but in their Regions.
+pub(crate) fn bystanders(
+    connection: &Connection,
+    scopes: &[Scope],
+    versions: TemplateVersions,
+) -> Vec<Ec2Reader> {
+    let all = connection.scopes().into_iter();
+    let others = all.filter(|other| {
+        !scopes.contains(other)
+            && scopes.iter().any(|scope| scope.region == other.region && scope.account != other.account)
+    });
+    others.map(|scope| connection.reader(&scope, versions)).collect()
 }
 
 impl PauseFile {

@@ -3,10 +3,13 @@
 //! Here a request waits for its token, and only then its time begins to run: the SDK's own limits for an attempt and
 //! for an operation start when a request is made ready, so a long queue would look like a dead endpoint to them.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use amiwarden_core::{AccountId, Pace};
 use aws_sdk_ec2::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_ec2::config::{ConfigBag, RuntimeComponents, SharedHttpClient};
 use aws_sdk_ec2::error::{BoxError, ConnectorError};
@@ -37,10 +40,39 @@ pub(crate) enum Proxies {
     None,
 }
 
-/// The client for all services of one connection. `pacer` is what paces it, if anything; `attempt` is how long one
-/// attempt may take from when it is sent to the end of its reply.
-pub(crate) fn client(proxies: Proxies, pacer: Option<Pacer>, attempt: Duration) -> SharedHttpClient {
-    SharedHttpClient::new(PacedClient { inner: unpaced(proxies), pacer, attempt })
+/// The HTTP clients of one connection: one for each account, over the same open connections, because AWS counts the
+/// requests of each account for themselves. They outlive a run, and so does what their buckets hold.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    unpaced: SharedHttpClient,
+    pace: Option<Pace>,
+    attempt: Duration,
+    by_account: Mutex<BTreeMap<AccountId, SharedHttpClient>>,
+}
+
+impl Clients {
+    /// `pace` is what paces each account, if anything; `attempt` is how long one attempt may take from when it is sent
+    /// to the end of its reply.
+    pub(crate) fn new(proxies: Proxies, pace: Option<Pace>, attempt: Duration) -> Self {
+        Self { unpaced: unpaced(proxies), pace, attempt, by_account: Mutex::default() }
+    }
+
+    /// For the first question, whose account this is.
+    pub(crate) fn of_nobody(&self) -> SharedHttpClient {
+        self.client(None)
+    }
+
+    /// For everything that is asked of `account`, or with its credentials.
+    pub(crate) fn of(&self, account: &AccountId) -> SharedHttpClient {
+        // A panic while the lock was held leaves nothing half-done here.
+        let mut clients = self.by_account.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || self.client(self.pace.clone().map(Pacer::new));
+        clients.entry(account.clone()).or_insert_with(new).clone()
+    }
+
+    fn client(&self, pacer: Option<Pacer>) -> SharedHttpClient {
+        SharedHttpClient::new(PacedClient { inner: self.unpaced.clone(), pacer, attempt: self.attempt })
+    }
 }
 
 fn unpaced(proxies: Proxies) -> SharedHttpClient {

@@ -1,28 +1,46 @@
 //! The port for changing, over EC2.
 
+use std::sync::Arc;
+
 use amiwarden_core::{Call, CallError, CallErrorKind, CloudWriter, ImageId, Receipt};
 use aws_sdk_ec2::Client;
 
 use crate::call_log::CallLog;
+use crate::shut::Shut;
 use crate::write::{Mode, send};
 
 /// Changes one scope through the AWS SDK, each request sent exactly once. Clones share the connections and the count
 /// of requests.
 #[derive(Clone, Debug)]
-pub struct Ec2Writer {
+pub struct Ec2Writer(Result<Open, Shut>);
+
+#[derive(Clone, Debug)]
+struct Open {
     client: Client,
     log: CallLog,
 }
 
 impl Ec2Writer {
     pub(crate) fn new((client, log): (Client, CallLog)) -> Self {
-        Self { client, log }
+        Self(Ok(Open { client, log }))
+    }
+
+    /// A writer to a scope that cannot be reached.
+    pub(crate) fn shut(reason: Arc<str>) -> Self {
+        Self(Err(Shut(reason)))
+    }
+
+    fn client(&self, call: &Call) -> Result<&Client, CallError> {
+        match &self.0 {
+            Ok(open) => Ok(&open.client),
+            Err(shut) => Err(shut.error(call.operation())),
+        }
     }
 }
 
 impl CloudWriter for Ec2Writer {
     async fn rehearse(&self, image: &ImageId, call: &Call) -> Result<(), CallError> {
-        let failure = match send(&self.client, image, call, Mode::Rehearse).await {
+        let failure = match send(self.client(call)?, image, call, Mode::Rehearse).await {
             Ok(receipt) => return Err(executed(call, receipt.request_id)),
             Err(failure) => failure,
         };
@@ -36,11 +54,11 @@ impl CloudWriter for Ec2Writer {
     }
 
     async fn execute(&self, image: &ImageId, call: &Call) -> Result<Receipt, CallError> {
-        send(&self.client, image, call, Mode::Execute).await.map_err(|failure| failure.error)
+        send(self.client(call)?, image, call, Mode::Execute).await.map_err(|failure| failure.error)
     }
 
     fn calls_sent(&self) -> u64 {
-        self.log.sent()
+        self.0.as_ref().map_or(0, |open| open.log.sent())
     }
 }
 

@@ -1,3 +1,4 @@
+mod accounts;
 mod covers;
 mod deregister;
 mod http;
@@ -104,7 +105,14 @@ fn an_empty_file_is_a_configuration_that_changes_nothing() {
     assert_eq!(config.pause_file, None);
     assert_eq!(config.settle_after, Duration::from_minutes(5));
     assert_eq!(config.usage, UsageSettings::default());
-    assert_eq!(config.aws, AwsConfig { regions: RegionChoice::Default, endpoint_url: None, profile: None });
+    let aws = AwsConfig {
+        regions: RegionChoice::Default,
+        endpoint_url: None,
+        profile: None,
+        accounts: Vec::new(),
+        organization: None,
+    };
+    assert_eq!(config.aws, aws);
     assert_eq!(config.policies.dir, None);
     let speed = SpeedConfig { pace: Pace::default(), concurrent_scopes: 8, concurrent_images: 4 };
     assert_eq!(config.speed, speed);

@@ -92,6 +92,10 @@ fn every_line_of_the_template_that_is_marked_as_a_comment_can_be_used() {
     };
     assert_eq!(retire.limits, own);
     assert!(!retire.scope.names.is_empty() && !retire.scope.tags.is_empty());
+    let account = &config.aws.accounts[0];
+    assert!(account.role.is_some() && account.external_id.is_some() && account.regions.is_some());
+    let organization = config.aws.organization.as_ref().unwrap();
+    assert_eq!((organization.include.len(), organization.exclude.len()), (2, 1));
     let kinds: Vec<&str> = config.notify.iter().map(|notifier| notifier.channel.kind()).collect();
     assert_eq!(kinds, ["webhook", "slack", "sns", "command"]);
     // What is written there is what holds without it.

@@ -1,17 +1,18 @@
 //! The SDK's configuration, loaded once.
 
+use amiwarden_core::RunId;
 use aws_config::AppName;
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_ec2::config::{IdentityCache, SharedIdentityCache, StalledStreamProtectionConfig};
+use aws_smithy_async::time::SystemTimeSource;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::ConnectError;
 use super::options::{ConnectOptions, CredentialSource, RegionChoice, StaticCredentials};
 use crate::client::behavior_version;
-use crate::http::{self, Proxies};
-use crate::pacing::Pacer;
+use crate::http::{Clients, Proxies};
 
 /// What amiwarden calls itself in the user agent.
 const APP_NAME: &str = "amiwarden";
@@ -20,12 +21,12 @@ const APP_NAME: &str = "amiwarden";
 /// what an organization has accounts.
 const IDENTITIES_MAX: usize = 1024;
 
-/// Loads it. Only [`CredentialSource::DefaultChain`] looks at the environment, at files, or at metadata services.
-pub(super) async fn load(options: &ConnectOptions) -> Result<SdkConfig, ConnectError> {
-    let app_name = app_name(options)?;
+/// Loads it, with the HTTP clients to go with it. Only [`CredentialSource::DefaultChain`] looks at the environment, at
+/// files, or at metadata services. The configuration has the client of nobody: whose account it is, is not known yet.
+pub(super) async fn load(options: &ConnectOptions) -> Result<(SdkConfig, Clients), ConnectError> {
     let config = match &options.credentials {
-        CredentialSource::DefaultChain => from_surroundings(options, app_name).await,
-        CredentialSource::Static(credentials) => from_nothing(options, credentials, app_name),
+        CredentialSource::DefaultChain => from_surroundings(options).await,
+        CredentialSource::Static(credentials) => from_nothing(options, credentials),
     };
     let endpoint = custom_endpoint(&config);
     if let Some(endpoint) = endpoint.as_ref().filter(|endpoint| !has_scheme(endpoint)) {
@@ -33,17 +34,25 @@ pub(super) async fn load(options: &ConnectOptions) -> Result<SdkConfig, ConnectE
     }
     let is_local = endpoint.is_some_and(|endpoint| is_loopback(&endpoint));
     let proxies = if is_local { Proxies::None } else { Proxies::OfEnvironment };
-    // One pacer for all clients that are made of this configuration: AWS counts them together.
-    let pacer = options.pace.clone().map(Pacer::new);
-    let client = http::client(proxies, pacer, options.timing.attempt);
+    let clients = Clients::new(proxies, options.pace.clone(), options.timing.attempt);
     // A request that waits for its token is not read from, which the SDK takes for a server that has stalled.
     let stalled = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
-    Ok(config.into_builder().http_client(client).stalled_stream_protection(stalled).build())
+    let builder = config.into_builder().http_client(clients.of_nobody()).stalled_stream_protection(stalled);
+    Ok((named(builder.build(), options.run_id.as_ref())?, clients))
 }
 
-async fn from_surroundings(options: &ConnectOptions, app_name: AppName) -> SdkConfig {
-    let mut loader =
-        aws_config::defaults(behavior_version()).app_name(app_name).identity_cache(identity_cache());
+/// The configuration with the run in the user agent.
+pub(super) fn named(config: SdkConfig, run_id: Option<&RunId>) -> Result<SdkConfig, ConnectError> {
+    let text = match run_id {
+        Some(run) => format!("{APP_NAME}-{run}"),
+        None => APP_NAME.to_owned(),
+    };
+    let app_name = AppName::new(text.clone()).map_err(|_| ConnectError::RunId { text })?;
+    Ok(config.into_builder().app_name(app_name).build())
+}
+
+async fn from_surroundings(options: &ConnectOptions) -> SdkConfig {
+    let mut loader = aws_config::defaults(behavior_version()).identity_cache(identity_cache());
     if let Some(profile) = &options.profile {
         loader = loader.profile_name(profile);
     }
@@ -59,7 +68,7 @@ async fn from_surroundings(options: &ConnectOptions, app_name: AppName) -> SdkCo
     loader.load().await
 }
 
-fn from_nothing(options: &ConnectOptions, credentials: &StaticCredentials, app_name: AppName) -> SdkConfig {
+fn from_nothing(options: &ConnectOptions, credentials: &StaticCredentials) -> SdkConfig {
     let credentials = Credentials::new(
         &credentials.access_key_id,
         &credentials.secret_access_key,
@@ -69,23 +78,16 @@ fn from_nothing(options: &ConnectOptions, credentials: &StaticCredentials, app_n
     );
     let mut builder = SdkConfig::builder()
         .behavior_version(behavior_version())
-        .app_name(app_name)
+        .time_source(SystemTimeSource::new())
         .identity_cache(identity_cache())
         .credentials_provider(SharedCredentialsProvider::new(credentials));
     builder.set_endpoint_url(options.endpoint_url.clone());
     builder.build()
 }
 
-fn identity_cache() -> SharedIdentityCache {
+/// A cache of credentials, which also renews them in time.
+pub(super) fn identity_cache() -> SharedIdentityCache {
     IdentityCache::lazy().max_partitions(IDENTITIES_MAX).build()
-}
-
-fn app_name(options: &ConnectOptions) -> Result<AppName, ConnectError> {
-    let text = match &options.run_id {
-        Some(run) => format!("{APP_NAME}-{run}"),
-        None => APP_NAME.to_owned(),
-    };
-    AppName::new(text.clone()).map_err(|_| ConnectError::RunId { text })
 }
 
 /// The endpoint that takes the place of EC2's own, if one is configured for EC2 or for every service.

@@ -97,6 +97,20 @@ pub enum ConnectError {
     /// STS named an account that is none.
     #[error("STS named an account that is none: check the endpoint's address")]
     Account(#[from] ParseAccountIdError),
+    /// None of several accounts can be worked with.
+    #[error("none of the {} accounts can be reached: {}", .reasons.len(), .reasons.join("; "))]
+    NoAccountReached {
+        /// Why, account by account.
+        reasons: Vec<String>,
+    },
+    /// There is no account to look at.
+    #[error(
+        "the organization has no account that is active, included and not excluded: nothing would be looked at"
+    )]
+    NoAccountLeft,
+    /// The accounts of the organization cannot be listed, and no others are configured.
+    #[error("{0}")]
+    Organization(String),
     /// The run's id cannot be part of a user agent.
     #[error("`{text}` cannot be a user agent: use letters, digits, `-` and `.`")]
     RunId {

@@ -1,8 +1,9 @@
 //! What a user may choose about the connection.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use amiwarden_core::{Pace, Region, RunId};
+use amiwarden_core::{AccountId, Pace, Region, RunId};
 
 use crate::client::Timing;
 
@@ -12,20 +13,52 @@ use crate::client::Timing;
 pub struct ConnectOptions {
     /// The profile in `~/.aws` to take credentials and settings from; `AWS_PROFILE` or `default` where none is named.
     pub profile: Option<String>,
-    /// Which Regions.
+    /// Which Regions, of every account that has no choice of its own.
     pub regions: RegionChoice,
+    /// Which accounts. None, and no organization: the one of the credentials.
+    pub accounts: Vec<AccountOptions>,
+    /// The accounts of an organization besides.
+    pub organization: Option<OrganizationOptions>,
     /// Where every AWS service is reached instead of AWS. Where it is not given, `AWS_ENDPOINT_URL`,
     /// `AWS_ENDPOINT_URL_EC2` and the profile are heeded.
     pub endpoint_url: Option<String>,
     /// Where the credentials come from.
     pub credentials: CredentialSource,
-    /// The run on whose behalf requests are sent; it is part of the user agent, so that CloudTrail shows it.
+    /// The run on whose behalf requests are sent; it is part of the user agent and of the names of the sessions in
+    /// other accounts, so that CloudTrail shows it. [`Connection::for_run`](crate::Connection::for_run) changes it.
     pub run_id: Option<RunId>,
     /// How long to wait.
     pub timing: Timing,
-    /// How fast to ask, all readers and writers of the connection together. `None`: as fast as AWS answers, which is
+    /// How fast to ask each account, all readers and writers of the connection together. `None`: as fast as AWS answers, which is
     /// for endpoints that are nobody else's.
     pub pace: Option<Pace>,
+}
+
+/// An account to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountOptions {
+    /// The account.
+    pub account: AccountId,
+    /// The role to assume there, by its ARN or by its name. The account of the credentials needs none.
+    pub role: Option<String>,
+    /// The external id that the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// Which Regions, if others than those of the connection.
+    pub regions: Option<RegionChoice>,
+}
+
+/// The accounts of an AWS organization, which its management account and delegated administrators may list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganizationOptions {
+    /// The name of the role to assume in each of them, with its path if it has one. In the account of the credentials
+    /// none is assumed.
+    pub role: String,
+    /// The external id that the roles' trust policies ask for.
+    pub external_id: Option<String>,
+    /// Only these; all where it is empty.
+    pub include: BTreeSet<AccountId>,
+    /// Not these.
+    pub exclude: BTreeSet<AccountId>,
 }
 
 /// Which Regions to connect to.

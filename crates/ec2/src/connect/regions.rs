@@ -50,46 +50,53 @@ pub(super) fn home(
     Ok(home)
 }
 
+/// A Region, or why it cannot be worked with.
+pub(super) type Settled = (Region, Option<ConnectError>);
+
 /// The Regions that are meant, each once. Those named are compared with those enabled for the account, where the
 /// credentials may list them; an endpoint of one's own may answer for any Region.
 pub(super) async fn resolve(
     choice: &RegionChoice,
     config: &SdkConfig,
-    home: Scope,
+    home: &Scope,
     timing: &Timing,
-) -> Result<Vec<Region>, ConnectError> {
+) -> Result<Vec<Settled>, ConnectError> {
     let endpoint = custom_endpoint(config);
+    let fine = |regions: Vec<Region>| Ok(regions.into_iter().map(|region| (region, None)).collect());
     let named = match choice {
         RegionChoice::Named(named) => each_once(named),
         RegionChoice::Default => vec![home.region.clone()],
         RegionChoice::All => {
-            let listed = enabled(config, &home, timing).await;
+            let listed = enabled(config, home, timing).await;
             return match listed {
                 Ok(regions) if regions.is_empty() => Err(ConnectError::NoRegion),
-                Ok(regions) => Ok(regions),
+                Ok(regions) => fine(regions),
                 Err(failure) if failure.lacks_permission() => Err(ConnectError::RegionsDenied(failure.error)),
                 Err(failure) => Err(ConnectError::from_failure(failure, &home.region, endpoint.as_deref())),
             };
         }
     };
     if endpoint.is_some() {
-        return Ok(named);
+        return fine(named);
     }
-    let enabled = match enabled(config, &home, timing).await {
+    let enabled = match enabled(config, home, timing).await {
         Ok(enabled) => enabled,
         // Whoever may read images need not be allowed to list Regions.
         Err(failure) if failure.error.kind == CallErrorKind::Denied => {
             tracing::debug!(error = %failure.error, "the Regions are not checked: they may not be listed");
-            return Ok(named);
+            return fine(named);
         }
         Err(failure) => return Err(ConnectError::from_failure(failure, &home.region, None)),
     };
-    match named.iter().find(|region| !enabled.contains(region)) {
-        Some(region) => {
-            Err(ConnectError::RegionNotEnabled { region: region.clone(), account: home.account, enabled })
-        }
-        None => Ok(named),
-    }
+    let settled = named.into_iter().map(|region| {
+        let problem = (!enabled.contains(&region)).then(|| ConnectError::RegionNotEnabled {
+            region: region.clone(),
+            account: home.account.clone(),
+            enabled: enabled.clone(),
+        });
+        (region, problem)
+    });
+    Ok(settled.collect())
 }
 
 /// Every Region that is enabled for the account, by name.

@@ -1,6 +1,7 @@
 //! The adapter over HTTP: against canned replies, and against the simulated endpoint.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod accounts;
 mod candidates;
 mod clock;
 mod connecting;

@@ -11,11 +11,13 @@ mod image_references;
 mod images;
 mod instances;
 mod launch_templates;
+mod organizations;
 mod page;
 mod parameter_store;
 mod recycle_bin;
 mod regions;
 mod retention_rules;
+mod roles;
 mod snapshots;
 mod sns;
 mod spot;
@@ -27,6 +29,7 @@ use crate::protocol::{ApiError, Parameters, Service, Xml};
 use crate::world::{Change, Effect, World};
 
 pub(crate) use page::ListingTwist;
+pub(crate) use roles::{RoleQuery, session_xml};
 pub(crate) use usage_reports::{ReportCall, created_xml, deleted_xml};
 
 /// One parsed request.
@@ -34,6 +37,8 @@ pub(crate) use usage_reports::{ReportCall, created_xml, deleted_xml};
 pub(crate) enum Call {
     /// STS `GetCallerIdentity`.
     Identity,
+    /// STS `AssumeRole`.
+    AssumeRole(RoleQuery),
     Read(Read),
     Change(Change),
     /// What concerns image usage reports, which are no part of an image.
@@ -62,12 +67,15 @@ pub(crate) enum Read {
     Ec2Fleets(ec2_fleets::Ec2FleetsQuery),
     SpotFleetRequests(spot::SpotFleetRequestsQuery),
     SpotInstanceRequests(spot::SpotInstanceRequestsQuery),
+    Organization(organizations::OrganizationQuery),
 }
 
 /// What an answer depends on besides the world and the query.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) action: &'a str,
+    /// The account that the caller acts in.
+    pub(crate) account: &'a str,
     pub(crate) region: &'a str,
     pub(crate) request_id: &'a str,
     pub(crate) now: Timestamp,
@@ -79,8 +87,11 @@ pub(crate) struct Context<'a> {
 pub(crate) fn parse(service: Service, action: &str, parameters: &Parameters) -> Result<Call, ApiError> {
     match service {
         Service::Ec2 => parse_ec2(action, parameters),
-        Service::Sts if action == "GetCallerIdentity" => Ok(Call::Identity),
-        Service::Sts => Err(unknown_action(action)),
+        Service::Sts => match action {
+            "GetCallerIdentity" => Ok(Call::Identity),
+            "AssumeRole" => Ok(Call::AssumeRole(roles::RoleQuery::parse(parameters)?)),
+            _ => Err(unknown_action(action)),
+        },
         Service::AutoScaling => {
             let query = auto_scaling::AutoScalingQuery::parse(action, parameters)?;
             Ok(Call::Read(Read::AutoScaling(query)))
@@ -94,6 +105,10 @@ pub(crate) fn parse(service: Service, action: &str, parameters: &Parameters) -> 
             Ok(Call::Read(Read::RetentionRules(query)))
         }
         Service::Sns => Ok(Call::Read(Read::Publish(sns::Published::parse(action, parameters)?))),
+        Service::Organizations => {
+            let query = organizations::OrganizationQuery::parse(action, parameters)?;
+            Ok(Call::Read(Read::Organization(query)))
+        }
     }
 }
 
@@ -143,7 +158,9 @@ impl Call {
     pub(crate) fn is_change(&self) -> bool {
         match self {
             Self::Change(_) | Self::Report(ReportCall::Create(_) | ReportCall::Delete { .. }) => true,
-            Self::Identity | Self::Read(_) | Self::Report(ReportCall::Describe(_)) => false,
+            Self::Identity | Self::AssumeRole(_) | Self::Read(_) | Self::Report(ReportCall::Describe(_)) => {
+                false
+            }
         }
     }
 
@@ -151,7 +168,7 @@ impl Call {
     pub(crate) fn is_heavy(&self) -> bool {
         match self {
             Self::Read(read) => read.is_heavy(),
-            Self::Identity | Self::Change(_) | Self::Report(_) => false,
+            Self::Identity | Self::AssumeRole(_) | Self::Change(_) | Self::Report(_) => false,
         }
     }
 }
@@ -178,6 +195,7 @@ impl Read {
             Self::Ec2Fleets(query) => query.answer(world, context),
             Self::SpotFleetRequests(query) => query.answer(world, context),
             Self::SpotInstanceRequests(query) => query.answer(world, context),
+            Self::Organization(query) => query.answer(world, context),
         }
     }
 
@@ -200,7 +218,8 @@ impl Read {
             | Self::BinnedImages(_)
             | Self::BinnedSnapshots(_)
             | Self::Ec2Fleets(_)
-            | Self::SpotFleetRequests(_) => false,
+            | Self::SpotFleetRequests(_)
+            | Self::Organization(_) => false,
         }
     }
 }

@@ -206,6 +206,7 @@ mod tests {
 
     fn context(twist: Option<ListingTwist>) -> Context<'static> {
         Context {
+            account: "111122223333",
             action: "DescribeThings",
             region: "us-east-1",
             request_id: "r",

@@ -93,6 +93,7 @@ fn instance(image: &FleetImage, random: &mut Random) -> FleetInstance {
         state: if random.percent(80) { InstanceState::Running } else { InstanceState::Stopped },
         managed: random.percent(5),
         region: None,
+        account: None,
     }
 }
 
@@ -101,6 +102,7 @@ fn template(image: &FleetImage) -> FleetTemplate {
         id: None,
         name: format!("{}-template", image.name),
         region: None,
+        account: None,
         default_version: None,
         versions: vec![FleetTemplateVersion { version: 1, image: Some(image.name.clone()) }],
     }

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::server::Fault;
-use crate::world::{ImageState, InstanceState, LaunchPermission, Protection, World};
+use crate::world::{AccountState, ImageState, InstanceState, LaunchPermission, Protection, World};
 
 pub use date::{FleetDate, ParseFleetDateError};
 pub use ec2_fleets::{FleetEc2Fleet, FleetSpotFleetRequest, FleetSpotInstanceRequest};
@@ -53,6 +53,10 @@ pub struct Fleet {
     /// Whether block public access for AMIs is on.
     #[serde(default)]
     pub block_public_access: bool,
+    /// The accounts of the organization, that of the callers included. None: there is no organization, and nothing but
+    /// the one account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<FleetAccount>,
     /// The images.
     #[serde(default)]
     pub images: Vec<FleetImage>,
@@ -100,6 +104,26 @@ pub struct Fleet {
     pub faults: Vec<Fault>,
 }
 
+/// One account of the organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FleetAccount {
+    /// Twelve digits.
+    pub id: String,
+    /// Its name; made of the id where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What can be done with it.
+    #[serde(default)]
+    pub status: AccountState,
+    /// The name of the role that callers may assume there; without one there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The external id that the role asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+}
+
 /// One image of a fleet file. Members that EC2 merely passes on (architecture, boot mode, …) are not
 /// checked, so that unknown values can be tried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +136,8 @@ pub struct FleetImage {
     /// Free text for the reader of the file.
     pub note: Option<String>,
     pub region: Option<String>,
+    /// In which of the fleet's accounts it is; where nothing is said, in that of the callers.
+    pub account: Option<String>,
     /// Other accounts than the fleet's only make sense in tests of ownership.
     pub owner: Option<String>,
     pub owner_alias: Option<String>,
@@ -152,6 +178,7 @@ impl Default for FleetImage {
             name: String::new(),
             note: None,
             region: None,
+            account: None,
             owner: None,
             owner_alias: None,
             description: None,
@@ -245,6 +272,9 @@ pub struct FleetInstance {
     /// Its Region.
     #[serde(default)]
     pub region: Option<String>,
+    /// In which of the fleet's accounts it is; where nothing is said, in that of the callers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
 }
 
 /// One launch template.
@@ -259,6 +289,9 @@ pub struct FleetTemplate {
     /// Its Region.
     #[serde(default)]
     pub region: Option<String>,
+    /// In which of the fleet's accounts it is; where nothing is said, in that of the callers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// The number of the default version; the first one where nothing is said.
     #[serde(default)]
     pub default_version: Option<u64>,
@@ -287,6 +320,7 @@ impl Fleet {
             region: region.to_owned(),
             regions: BTreeSet::new(),
             block_public_access: false,
+            accounts: Vec::new(),
             images: Vec::new(),
             instances: Vec::new(),
             launch_templates: Vec::new(),

@@ -75,6 +75,10 @@ impl Problems {
         self.0.push(FleetProblem { path: path.into(), message: message.into(), remedy: remedy.into() });
     }
 
+    pub(super) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     pub(super) fn into_result<T>(self, value: T) -> Result<T, FleetError> {
         if self.0.is_empty() { Ok(value) } else { Err(FleetError::Invalid { problems: self.0 }) }
     }

@@ -1,5 +1,6 @@
 //! From a fleet to the world that it describes, or to the list of its problems.
 
+mod accounts;
 mod ec2_fleets;
 mod retention;
 mod usage;
@@ -22,38 +23,10 @@ const BACKUP_TAG: &str = "aws:backup:source-resource";
 
 /// Builds the world, collecting every problem on the way.
 pub(super) fn world(fleet: &Fleet, now: Timestamp) -> Result<World, FleetError> {
-    let mut seeding = Seeding {
-        fleet,
-        now,
-        names: BTreeMap::new(),
-        problems: Problems::default(),
-        world: World {
-            account: fleet.account.clone(),
-            default_region: fleet.region.clone(),
-            regions: fleet.regions.clone(),
-            block_public_access: fleet.block_public_access,
-            images: BTreeMap::new(),
-            deregistered: BTreeMap::new(),
-            snapshots: BTreeMap::new(),
-            instances: BTreeMap::new(),
-            launch_templates: BTreeMap::new(),
-            ssm_parameters: BTreeMap::new(),
-            retention_rules: BTreeMap::new(),
-            auto_scaling_groups: BTreeMap::new(),
-            launch_configurations: BTreeMap::new(),
-            image_recipes: Vec::new(),
-            foreign_uses: Vec::new(),
-            usage_reports: UsageReports::default(),
-            recycle_bin: RecycleBin::default(),
-            ec2_fleets: BTreeMap::new(),
-            spot_fleet_requests: BTreeMap::new(),
-            spot_instance_requests: BTreeMap::new(),
-        },
-    };
+    let mut seeding = Seeding::new(fleet, &fleet.account, now);
     seeding.head();
-    seeding.images();
-    seeding.instances();
-    seeding.launch_templates();
+    seeding.accounts();
+    seeding.computing();
     seeding.parameters();
     seeding.retention_rules();
     seeding.launch_configurations();
@@ -66,19 +39,67 @@ pub(super) fn world(fleet: &Fleet, now: Timestamp) -> Result<World, FleetError> 
     seeding.ec2_fleets();
     seeding.spot_fleet_requests();
     seeding.spot_instance_requests();
+    // Regions are enabled, or not, for all of them alike.
+    seeding.members();
     seeding.problems.into_result(seeding.world)
 }
 
 struct Seeding<'a> {
     fleet: &'a Fleet,
+    /// The account that is seeded.
+    account: &'a str,
     now: Timestamp,
     /// Image ids by Region and name.
     names: BTreeMap<(String, String), String>,
+    /// The same of the account that others may share images with.
+    names_elsewhere: BTreeMap<(String, String), String>,
     problems: Problems,
     world: World,
 }
 
-impl Seeding<'_> {
+impl<'a> Seeding<'a> {
+    fn new(fleet: &'a Fleet, account: &'a str, now: Timestamp) -> Self {
+        Self {
+            fleet,
+            account,
+            now,
+            names: BTreeMap::new(),
+            names_elsewhere: BTreeMap::new(),
+            problems: Problems::default(),
+            world: World {
+                account: account.to_owned(),
+                default_region: fleet.region.clone(),
+                regions: fleet.regions.clone(),
+                block_public_access: fleet.block_public_access,
+                images: BTreeMap::new(),
+                deregistered: BTreeMap::new(),
+                snapshots: BTreeMap::new(),
+                instances: BTreeMap::new(),
+                launch_templates: BTreeMap::new(),
+                ssm_parameters: BTreeMap::new(),
+                retention_rules: BTreeMap::new(),
+                auto_scaling_groups: BTreeMap::new(),
+                launch_configurations: BTreeMap::new(),
+                image_recipes: Vec::new(),
+                foreign_uses: Vec::new(),
+                usage_reports: UsageReports::default(),
+                recycle_bin: RecycleBin::default(),
+                ec2_fleets: BTreeMap::new(),
+                spot_fleet_requests: BTreeMap::new(),
+                spot_instance_requests: BTreeMap::new(),
+                organization: BTreeMap::new(),
+                members: BTreeMap::new(),
+            },
+        }
+    }
+
+    /// What can be in any of the accounts.
+    fn computing(&mut self) {
+        self.images();
+        self.instances();
+        self.launch_templates();
+    }
+
     fn head(&mut self) {
         let fleet = self.fleet;
         if fleet.schema != FLEET_SCHEMA {
@@ -101,12 +122,15 @@ impl Seeding<'_> {
 
     fn images(&mut self) {
         for (index, image) in self.fleet.images.iter().enumerate() {
+            if !self.is_here(image.account.as_deref()) {
+                continue;
+            }
             let path = format!("images[{index}]");
             if image.name.is_empty() {
                 self.problems.add(format!("{path}.name"), "the name is missing", "Give every image a name.");
             }
             let region = self.region(&format!("{path}.region"), image.region.as_deref());
-            let owner = image.owner.clone().unwrap_or(self.fleet.account.clone());
+            let owner = image.owner.clone().unwrap_or(self.account.to_owned());
             self.account(&format!("{path}.owner"), &owner);
             let id =
                 self.id(&format!("{path}.id"), "ami-", image.id.as_ref(), &[&region, &owner, &image.name]);
@@ -173,7 +197,7 @@ impl Seeding<'_> {
                 let record = SnapshotRecord {
                     id: id.clone(),
                     region: region.to_owned(),
-                    owner: self.fleet.account.clone(),
+                    owner: self.account.to_owned(),
                     size_gib: snapshot.size_gib.unwrap_or(SNAPSHOT_GIB),
                     encrypted: snapshot.encrypted.unwrap_or(false),
                     started_at: image.created.at(self.now),
@@ -189,6 +213,9 @@ impl Seeding<'_> {
 
     fn instances(&mut self) {
         for (index, instance) in self.fleet.instances.iter().enumerate() {
+            if !self.is_here(instance.account.as_deref()) {
+                continue;
+            }
             let path = format!("instances[{index}]");
             let region = self.region(&format!("{path}.region"), instance.region.as_deref());
             let id = self.id(
@@ -220,6 +247,9 @@ impl Seeding<'_> {
 
     fn launch_templates(&mut self) {
         for (index, template) in self.fleet.launch_templates.iter().enumerate() {
+            if !self.is_here(template.account.as_deref()) {
+                continue;
+            }
             let path = format!("launch_templates[{index}]");
             let region = self.region(&format!("{path}.region"), template.region.as_deref());
             let id = self.id(&format!("{path}.id"), "lt-", template.id.as_ref(), &[&region, &template.name]);
@@ -269,7 +299,8 @@ impl Seeding<'_> {
 
     /// The id of an image that is mentioned by name or by id. An id may dangle, as it may in EC2.
     fn image(&mut self, path: &str, region: &str, mention: &str) -> String {
-        if let Some(id) = self.names.get(&(region.to_owned(), mention.to_owned())) {
+        let name = (region.to_owned(), mention.to_owned());
+        if let Some(id) = self.names.get(&name).or_else(|| self.names_elsewhere.get(&name)) {
             return id.clone();
         }
         if !is_resource_id(mention, "ami-") {

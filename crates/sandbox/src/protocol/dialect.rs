@@ -16,6 +16,7 @@ impl ApiError {
             Service::Ssm => systems_manager(&self.code),
             Service::RecycleBin => recycle_bin(&self.code),
             Service::Sns => notifications(&self.code),
+            Service::Organizations => organizations(&self.code),
         };
         match words {
             Some((status, code)) => Self { status, code: code.to_owned(), message: self.message },
@@ -27,6 +28,9 @@ impl ApiError {
 fn security_tokens(code: &str) -> Option<(u16, &'static str)> {
     match code {
         "AuthFailure" => Some((403, "InvalidClientTokenId")),
+        "UnauthorizedOperation" => Some((403, "AccessDenied")),
+        "InternalError" => Some((500, "InternalFailure")),
+        "RequestLimitExceeded" => Some((400, "Throttling")),
         "Unavailable" => Some((503, "ServiceUnavailable")),
         _ => None,
     }
@@ -70,6 +74,18 @@ fn systems_manager(code: &str) -> Option<(u16, &'static str)> {
         }
         "InvalidAction" => Some((400, "UnknownOperationException")),
         _ => None,
+    }
+}
+
+/// AWS JSON as of Systems Manager (Organizations API reference: "Common errors", `ListAccounts`).
+fn organizations(code: &str) -> Option<(u16, &'static str)> {
+    match code {
+        "RequestLimitExceeded" => Some((400, "TooManyRequestsException")),
+        "InternalError" => Some((500, "ServiceException")),
+        "InvalidParameterValue" | "MissingParameter" | "UnknownParameter" => {
+            Some((400, "InvalidInputException"))
+        }
+        other => systems_manager(other),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{ApiError, Parameters, Service};
 
 /// The prefix of `X-Amz-Target` (Smithy name of the service, which SDKs send).
 const SSM_TARGET: &str = "AmazonSSM.";
+const ORGANIZATIONS_TARGET: &str = "AWSOrganizationsV20161128.";
 
 /// What a protocol may look at of an HTTP request.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,8 @@ pub(crate) struct HttpRequest<'a> {
     pub(crate) authorization: Option<&'a str>,
     /// The header `X-Amz-Target`.
     pub(crate) target: Option<&'a str>,
+    /// The header `User-Agent`.
+    pub(crate) user_agent: Option<&'a str>,
     pub(crate) body: &'a [u8],
 }
 
@@ -41,10 +44,8 @@ impl Envelope {
         match service {
             Service::Ec2 | Service::Sts => Self::query(Parameters::parse(request.form())),
             Service::AutoScaling | Service::Sns => Self::query(Parameters::parse_members(request.form())),
-            Service::Ssm => {
-                let action = request.target.and_then(|target| target.strip_prefix(SSM_TARGET));
-                Self::json(action.unwrap_or(""), request.body)
-            }
+            Service::Ssm => Self::json(request.target_within(SSM_TARGET), request.body),
+            Service::Organizations => Self::json(request.target_within(ORGANIZATIONS_TARGET), request.body),
             Service::RecycleBin => match (request.method, request.path, rule_id(request.path)) {
                 ("POST", "/list-rules", _) => Self::json("ListRules", request.body),
                 ("GET", _, Some(id)) => {
@@ -71,6 +72,11 @@ impl Envelope {
 }
 
 impl<'a> HttpRequest<'a> {
+    /// The operation of a service that speaks AWS JSON; empty where none is named.
+    fn target_within(&self, service: &str) -> &'a str {
+        self.target.and_then(|target| target.strip_prefix(service)).unwrap_or("")
+    }
+
     /// The query protocol may also carry its parameters in the URL.
     fn form(&self) -> &'a [u8] {
         if self.body.is_empty() { self.query.unwrap_or("").as_bytes() } else { self.body }
@@ -130,7 +136,15 @@ mod tests {
 
     fn request<'a>(method: &'a str, path: &'a str, body: &'a str) -> HttpRequest<'a> {
         let target = Some("AmazonSSM.GetParameters");
-        HttpRequest { method, path, query: None, authorization: None, target, body: body.as_bytes() }
+        HttpRequest {
+            method,
+            path,
+            query: None,
+            authorization: None,
+            target,
+            user_agent: None,
+            body: body.as_bytes(),
+        }
     }
 
     #[test]

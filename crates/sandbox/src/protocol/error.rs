@@ -89,7 +89,9 @@ impl ApiError {
             Service::Ec2 | Service::Sts | Service::AutoScaling | Service::Sns => {
                 self.to_xml(service, request_id)
             }
-            Service::Ssm => json!({ "__type": self.code, "message": self.message }).to_string(),
+            Service::Ssm | Service::Organizations => {
+                json!({ "__type": self.code, "message": self.message }).to_string()
+            }
             // REST-JSON tells the code in the header `x-amzn-errortype`.
             Service::RecycleBin => json!({ "Message": self.message }).to_string(),
         }

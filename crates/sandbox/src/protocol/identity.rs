@@ -1,6 +1,7 @@
 //! Who calls, and for which Region: read from the Signature Version 4 `Authorization` header.
 
 use super::ApiError;
+use crate::world::is_account;
 
 /// The AWS service that a request is signed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,7 @@ pub(crate) enum Service {
     Ssm,
     RecycleBin,
     Sns,
+    Organizations,
 }
 
 impl Service {
@@ -24,6 +26,7 @@ impl Service {
             "ssm" => Some(Self::Ssm),
             "rbin" => Some(Self::RecycleBin),
             "sns" => Some(Self::Sns),
+            "organizations" => Some(Self::Organizations),
             _ => None,
         }
     }
@@ -37,6 +40,7 @@ impl Service {
             Self::Ssm => "ssm",
             Self::RecycleBin => "rbin",
             Self::Sns => "sns",
+            Self::Organizations => "organizations",
         }
     }
 
@@ -44,10 +48,18 @@ impl Service {
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Ec2 | Self::Sts | Self::AutoScaling | Self::Sns => "text/xml;charset=UTF-8",
-            Self::Ssm => "application/x-amz-json-1.1",
+            Self::Ssm | Self::Organizations => "application/x-amz-json-1.1",
             Self::RecycleBin => "application/json",
         }
     }
+}
+
+/// The keys of assumed roles begin so, as AWS's temporary ones do; the account follows.
+const SESSION_KEY: &str = "ASIA";
+
+/// The access key of a session in an account. It says which account that is, so nothing needs to be remembered.
+pub(crate) fn session_key(account: &str, sequence: u64) -> String {
+    format!("{SESSION_KEY}{account}{sequence:06}")
 }
 
 /// The caller of one request.
@@ -59,6 +71,12 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// The account of the session that the caller has, if it has assumed a role.
+    pub(crate) fn session_account(&self) -> Option<&str> {
+        let account = self.access_key.strip_prefix(SESSION_KEY)?.get(..12)?;
+        is_account(account).then_some(account)
+    }
+
     /// Reads `AWS4-HMAC-SHA256 Credential=AKID/date/region/service/aws4_request, …`.
     pub(crate) fn from_authorization(header: Option<&str>) -> Result<Self, ApiError> {
         let header = header.ok_or_else(|| {
@@ -94,7 +112,7 @@ impl Caller {
 
 #[cfg(test)]
 mod tests {
-    use super::{Caller, Service};
+    use super::{Caller, Service, session_key};
 
     fn code(header: Option<&str>) -> String {
         Caller::from_authorization(header).unwrap_err().code
@@ -114,11 +132,27 @@ mod tests {
 
     #[test]
     fn services_are_known_by_their_signing_names() {
-        use Service::{AutoScaling, Ec2, RecycleBin, Sns, Ssm, Sts};
-        for service in [Ec2, Sts, AutoScaling, Ssm, RecycleBin, Sns] {
+        use Service::{AutoScaling, Ec2, Organizations, RecycleBin, Sns, Ssm, Sts};
+        for service in [Ec2, Sts, AutoScaling, Ssm, RecycleBin, Sns, Organizations] {
             assert_eq!(Service::named(service.name()), Some(service));
         }
         assert_eq!(Service::named("s3"), None);
+    }
+
+    #[test]
+    fn a_session_tells_its_account() {
+        let account = |access_key: &str| {
+            let caller = Caller {
+                access_key: access_key.to_owned(),
+                region: "eu-west-1".to_owned(),
+                service: Service::Ec2,
+            };
+            caller.session_account().map(str::to_owned)
+        };
+        assert_eq!(account(&session_key("222233334444", 7)).as_deref(), Some("222233334444"));
+        for other in ["sandbox", "ASIA", "ASIA1234", "ASIAQWERTYUIOPASDFGH"] {
+            assert_eq!(account(other), None, "{other}");
+        }
     }
 
     #[test]

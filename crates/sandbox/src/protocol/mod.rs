@@ -12,6 +12,6 @@ mod xml;
 
 pub(crate) use envelope::{Envelope, HttpRequest};
 pub use error::ApiError;
-pub(crate) use identity::{Caller, Service};
+pub(crate) use identity::{Caller, Service, session_key};
 pub(crate) use parameters::{Filter, Parameters};
 pub(crate) use xml::Xml;

@@ -1,6 +1,6 @@
 //! Token buckets: EC2's throttling (Developer Guide: ec2-api-throttling).
 //!
-//! There is one bucket per Region and API, for the one account. The sizes are those that AWS documents
+//! There is one bucket per account, Region and API. The sizes are those that AWS documents
 //! as defaults. Of the other services AWS documents no sizes; they throttle only by faults.
 
 use std::collections::BTreeMap;
@@ -81,7 +81,7 @@ impl BucketSizes {
 #[derive(Debug)]
 pub(super) struct Buckets {
     sizes: BucketSizes,
-    /// Tokens left, and when that was true, by Region, API and weight.
+    /// Tokens left, and when that was true, by account and Region, API and weight.
     levels: BTreeMap<(String, String, bool), (f64, Instant)>,
 }
 
@@ -91,9 +91,9 @@ impl Buckets {
     }
 
     /// Takes one token, if there is one.
-    pub(super) fn take(&mut self, region: &str, action: &str, heavy: bool, now: Instant) -> bool {
+    pub(super) fn take(&mut self, scope: &str, action: &str, heavy: bool, now: Instant) -> bool {
         let size = self.sizes.of(action, heavy);
-        let key = (region.to_owned(), action.to_owned(), heavy);
+        let key = (scope.to_owned(), action.to_owned(), heavy);
         let (level, since) = self.levels.entry(key).or_insert((size.burst, now));
         let refilled = now.saturating_duration_since(*since).as_secs_f64() * size.refill_per_second;
         *level = (*level + refilled).min(size.burst);

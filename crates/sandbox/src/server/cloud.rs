@@ -40,7 +40,8 @@ const FIRST_VERSION: u64 = 1;
 #[derive(Debug)]
 pub(super) struct Simulation {
     pub(super) world: World,
-    pub(super) history: History,
+    /// By account.
+    pub(super) history: BTreeMap<String, History>,
     pub(super) version: u64,
 }
 
@@ -77,7 +78,7 @@ impl Cloud {
             shared: Arc::new(Shared {
                 simulation: RwLock::new(Simulation {
                     world,
-                    history: History::default(),
+                    history: BTreeMap::new(),
                     version: FIRST_VERSION,
                 }),
                 control: Mutex::new(control),
@@ -114,6 +115,11 @@ impl Cloud {
     pub fn whole_image(&self, image_id: &str) -> Option<WholeImage> {
         let now = self.now();
         self.read().world.whole_image(image_id, now)
+    }
+
+    /// One image of one of the fleet's accounts.
+    pub fn image_of(&self, account: &str, image_id: &str) -> Option<ImageRecord> {
+        self.read().world.of_account(account)?.images.get(image_id).cloned()
     }
 
     /// The image of a name in the default Region.
@@ -187,7 +193,12 @@ impl Cloud {
             clock.base = clock.base.checked_add(by).unwrap_or(clock.base);
         }
         let now = self.now();
-        self.write().world.recycle_bin.sweep(now);
+        let mut simulation = self.write();
+        let world = &mut simulation.world;
+        for world in world.members.values_mut() {
+            world.recycle_bin.sweep(now);
+        }
+        world.recycle_bin.sweep(now);
     }
 
     /// Denies an action, rehearsed or real. `DeleteSnapshot` is what `DeleteAssociatedSnapshots` needs.

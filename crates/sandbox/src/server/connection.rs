@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue, USER_AGENT};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -102,6 +102,7 @@ async fn respond(
         query: head.uri.query(),
         authorization: header(AUTHORIZATION.as_str()),
         target: header("x-amz-target"),
+        user_agent: header(USER_AGENT.as_str()),
         body: &body,
     };
     match exchange::answer(cloud, background, &request).await {

@@ -61,9 +61,10 @@ impl Control {
 
     /// Decides over one request. Every fault that matches counts it; the one armed first wins. A skewed
     /// clock competes with no other fault: any reply can be misdated.
-    pub(super) fn admit(&mut self, seen: &Seen<'_>, region: &str, heavy: bool, now: Instant) -> Admission {
+    pub(super) fn admit(&mut self, seen: &Seen<'_>, heavy: bool, now: Instant) -> Admission {
+        let scope = format!("{}/{}", seen.account, seen.region);
         let met: Vec<FaultKind> = self.faults.iter_mut().filter_map(|armed| armed.meet(seen)).collect();
-        let empty = |buckets: &mut Buckets| !buckets.take(region, seen.action, heavy, now);
+        let empty = |buckets: &mut Buckets| !buckets.take(&scope, seen.action, heavy, now);
         let throttled = seen.service == Service::Ec2 && self.buckets.as_mut().is_some_and(empty);
         let clock_skew = met.iter().find_map(|kind| kind.clock_skew());
         let fault = met.into_iter().find(|kind| kind.clock_skew().is_none());

@@ -14,9 +14,9 @@ use super::faults::{FaultKind, Seen};
 use super::late::{Background, LateChange};
 use super::observer::{ExchangeEvent, ExchangePoint, Verdict};
 use super::requests::RequestRecord;
-use crate::actions::{self, Call, Context};
+use crate::actions::{self, Call, Context, RoleQuery};
 use crate::protocol::{ApiError, Caller, Envelope, HttpRequest, Parameters, Service};
-use crate::world::{Actor, Change, Effect, History};
+use crate::world::{Actor, Change, Effect, History, account_and_role};
 
 /// The accounts that a caller is told to act in where a fault says so: the first that is not its own.
 const WRONG_ACCOUNTS: [&str; 2] = ["999988887777", "999988887778"];
@@ -50,6 +50,8 @@ pub(super) struct Message {
 #[derive(Debug)]
 struct Understood {
     caller: Caller,
+    /// The one that the caller acts in.
+    account: String,
     call: Call,
     dry_run: bool,
 }
@@ -72,7 +74,8 @@ pub(super) async fn answer(cloud: &Cloud, background: &Background, request: &Htt
     let caller = Caller::from_authorization(request.authorization);
     let service = caller.as_ref().map_or(Service::Ec2, |caller| caller.service);
     let Envelope { action, parameters, problem } = Envelope::open(service, request);
-    let mut record = new_record(cloud, action, &parameters, caller.as_ref().ok());
+    let user_agent = request.user_agent.unwrap_or("");
+    let mut record = new_record(cloud, action, &parameters, caller.as_ref().ok(), user_agent);
     let understood = caller.and_then(|caller| match problem {
         Some(problem) => Err(problem),
         None => understand(cloud, caller, &record, &parameters),
@@ -104,8 +107,9 @@ pub(super) async fn answer(cloud: &Cloud, background: &Background, request: &Htt
     event.applied = record.applied;
     if let Some((change, actor, delay)) = done.late.take() {
         // Recorded before it can land, so that the record can tell of it.
+        let account = record.account.clone();
         cloud.control().record(record);
-        background.apply_late(cloud.clone(), LateChange { change, actor, delay, event });
+        background.apply_late(cloud.clone(), LateChange { account, change, actor, delay, event });
         return Reply::Reset(Duration::ZERO);
     }
     if cloud.tell(&event) == Verdict::BreakConnection {
@@ -122,6 +126,7 @@ fn new_record(
     action: String,
     parameters: &Parameters,
     caller: Option<&Caller>,
+    user_agent: &str,
 ) -> RequestRecord {
     let rehearses = caller.is_none_or(|caller| caller.service == Service::Ec2);
     let sequence = cloud.control().next_sequence();
@@ -131,6 +136,8 @@ fn new_record(
         service: caller.map_or("", |caller| caller.service.name()),
         action,
         dry_run: rehearses && parameters.text("DryRun") == Some("true"),
+        account: caller.map_or_else(String::new, |caller| account_of(cloud, caller)),
+        user_agent: user_agent.to_owned(),
         region: caller.map_or_else(String::new, |caller| caller.region.clone()),
         image_ids: image_ids(parameters),
         parameters: parameters.all().clone(),
@@ -143,6 +150,11 @@ fn new_record(
     }
 }
 
+/// The account that a caller acts in.
+fn account_of(cloud: &Cloud, caller: &Caller) -> String {
+    caller.session_account().map_or_else(|| cloud.account(), str::to_owned)
+}
+
 fn understand(
     cloud: &Cloud,
     caller: Caller,
@@ -150,7 +162,14 @@ fn understand(
     parameters: &Parameters,
 ) -> Result<Understood, ApiError> {
     // The endpoints of a Region, its STS included, know callers only where the Region is enabled for them.
-    if !cloud.read().world.regions.contains(&caller.region) {
+    // Organizations has one endpoint for all Regions.
+    let is_enabled = caller.service == Service::Organizations
+        || cloud
+            .read()
+            .world
+            .of_account(&record.account)
+            .is_some_and(|it| it.regions.contains(&caller.region));
+    if !is_enabled {
         let message = "AWS was not able to validate the provided access credentials";
         return Err(ApiError::with_status(401, "AuthFailure", message));
     }
@@ -159,7 +178,8 @@ fn understand(
         let message = "The parameter DryRun is not recognized: only EC2 rehearses";
         return Err(ApiError::bad_request("UnknownParameter", message));
     }
-    Ok(Understood { dry_run, call: actions::parse(caller.service, &record.action, parameters)?, caller })
+    let call = actions::parse(caller.service, &record.action, parameters)?;
+    Ok(Understood { account: record.account.clone(), dry_run, call, caller })
 }
 
 async fn carry_out(
@@ -168,16 +188,23 @@ async fn carry_out(
     record: &RequestRecord,
     parameters: &Parameters,
 ) -> Done {
+    // A fault of an account also meets those who want to get in.
+    let role = match &request.call {
+        Call::AssumeRole(query) => account_and_role(&query.role_arn),
+        Call::Identity | Call::Read(_) | Call::Change(_) | Call::Report(_) => None,
+    };
     let seen = Seen {
         service: request.caller.service,
         action: &record.action,
+        account: role.map_or(&request.account, |(account, _)| account),
+        region: &request.caller.region,
         image_ids: &record.image_ids,
         is_change: request.call.is_change(),
         dry_run: request.dry_run,
         has_token: parameters.text("NextToken").is_some_and(|token| !token.is_empty()),
     };
     let heavy = request.call.is_heavy();
-    let admission = cloud.control().admit(&seen, &request.caller.region, heavy, Instant::now());
+    let admission = cloud.control().admit(&seen, heavy, Instant::now());
     let (fault, clock_skew) = (admission.fault, admission.clock_skew);
     let done = do_admitted(cloud, request, record, admission).await;
     Done { fault, clock_skew, ..done }
@@ -203,6 +230,7 @@ async fn do_admitted(
     let Caller { access_key, region, service: _ } = request.caller;
     let context = Context {
         action: &record.action,
+        account: &request.account,
         region: &region,
         request_id: &record.request_id,
         now: cloud.now(),
@@ -211,9 +239,10 @@ async fn do_admitted(
     };
     match request.call {
         Call::Identity => {
-            let account = told_account(cloud, fault);
+            let account = told_account(request.account.clone(), fault);
             Done::answered(Ok(actions::identity_xml(&account, &access_key, &record.request_id)))
         }
+        Call::AssumeRole(query) => Done::answered(assume_role(cloud, &query, record, &context)),
         Call::Read(read) => Done::answered(read_world(cloud, &read, &context, fault)),
         Call::Change(change) => {
             let actor = Actor {
@@ -232,13 +261,24 @@ async fn do_admitted(
 }
 
 /// The account that `GetCallerIdentity` names.
-fn told_account(cloud: &Cloud, fault: Option<FaultKind>) -> String {
-    let account = cloud.account();
+fn told_account(account: String, fault: Option<FaultKind>) -> String {
     let wrong = WRONG_ACCOUNTS.into_iter().find(|wrong| *wrong != account);
     match (fault, wrong) {
         (Some(FaultKind::WrongAccount), Some(wrong)) => wrong.to_owned(),
         _ => account,
     }
+}
+
+fn assume_role(
+    cloud: &Cloud,
+    query: &RoleQuery,
+    record: &RequestRecord,
+    context: &Context<'_>,
+) -> Result<String, ApiError> {
+    let simulation = cloud.read();
+    let world = simulation.world.of_account(context.account).ok_or_else(ApiError::internal)?;
+    let account = query.account(world)?;
+    Ok(actions::session_xml(query, &account, record.sequence, &record.request_id, context.now))
 }
 
 fn read_world(
@@ -248,17 +288,17 @@ fn read_world(
     fault: Option<FaultKind>,
 ) -> Result<String, ApiError> {
     let simulation = cloud.read();
-    match fault {
-        Some(FaultKind::StaleReads { changes }) => {
-            let past = simulation.history.rewind(&simulation.world, changes);
-            read.answer(&past, context)
+    let world = simulation.world.of_account(context.account).ok_or_else(ApiError::internal)?;
+    match (fault, simulation.history.get(context.account)) {
+        (Some(FaultKind::StaleReads { changes }), Some(history)) => {
+            read.answer(&history.rewind(world, changes), context)
         }
-        _ => read.answer(&simulation.world, context),
+        _ => read.answer(world, context),
     }
 }
 
 async fn change_world(cloud: &Cloud, change: &Change, context: &Context<'_>, actor: &Actor) -> Done {
-    let effect = match apply(cloud, change, actor) {
+    let effect = match apply(cloud, context.account, change, actor) {
         Ok(effect) => effect,
         Err(error) => return Done::refused(error),
     };
@@ -275,11 +315,17 @@ async fn save(cloud: &Cloud) -> Result<(), ApiError> {
 }
 
 /// Changes the world, and remembers what it was.
-pub(super) fn apply(cloud: &Cloud, change: &Change, actor: &Actor) -> Result<Effect, ApiError> {
+pub(super) fn apply(
+    cloud: &Cloud,
+    account: &str,
+    change: &Change,
+    actor: &Actor,
+) -> Result<Effect, ApiError> {
     let mut simulation = cloud.write();
-    let before = History::before(&simulation.world, change);
-    let effect = simulation.world.apply(change, actor)?;
-    simulation.history.keep(before);
+    let world = simulation.world.of_account_mut(account).ok_or_else(ApiError::internal)?;
+    let before = History::before(world, change);
+    let effect = world.apply(change, actor)?;
+    simulation.history.entry(account.to_owned()).or_default().keep(before);
     simulation.version += 1;
     Ok(effect)
 }

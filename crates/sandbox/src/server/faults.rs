@@ -15,6 +15,12 @@ pub struct Fault {
     /// Only requests that name this image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_id: Option<String>,
+    /// Only requests that are made in this account, or that assume a role of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Only requests to this Region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Only rehearsals (true) or only real requests (false); both where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<bool>,
@@ -120,7 +126,15 @@ pub enum FaultKind {
 impl Fault {
     /// A fault of the first request of an action (`*` for any).
     pub fn new(on: &str, kind: FaultKind) -> Self {
-        Self { on: on.to_owned(), image_id: None, dry_run: None, nth: Nth::default(), kind }
+        Self {
+            on: on.to_owned(),
+            image_id: None,
+            account: None,
+            region: None,
+            dry_run: None,
+            nth: Nth::default(),
+            kind,
+        }
     }
 
     /// Meets only the n-th matching request, counted from 1.
@@ -154,6 +168,20 @@ impl Fault {
     #[must_use]
     pub fn rehearsals_only(mut self) -> Self {
         self.dry_run = Some(true);
+        self
+    }
+
+    /// Meets only requests that are made in an account, or that assume a role of it.
+    #[must_use]
+    pub fn account(mut self, account: &str) -> Self {
+        self.account = Some(account.to_owned());
+        self
+    }
+
+    /// Meets only requests to a Region.
+    #[must_use]
+    pub fn region(mut self, region: &str) -> Self {
+        self.region = Some(region.to_owned());
         self
     }
 
@@ -249,6 +277,9 @@ impl FaultKind {
 pub(super) struct Seen<'a> {
     pub(super) service: Service,
     pub(super) action: &'a str,
+    /// That of the role to assume, where one is to be assumed.
+    pub(super) account: &'a str,
+    pub(super) region: &'a str,
     pub(super) image_ids: &'a [String],
     pub(super) is_change: bool,
     pub(super) dry_run: bool,
@@ -273,6 +304,8 @@ impl ArmedFault {
         let named = |id: &String| request.image_ids.contains(id);
         let matches = (fault.on == "*" || fault.on == request.action)
             && fault.dry_run.is_none_or(|dry_run| dry_run == request.dry_run)
+            && fault.account.as_deref().is_none_or(|account| account == request.account)
+            && fault.region.as_deref().is_none_or(|region| region == request.region)
             && fault.image_id.as_ref().is_none_or(named)
             && fault.kind.fits(request);
         if !matches {
@@ -294,7 +327,16 @@ mod tests {
 
     fn seen(action: &str, dry_run: bool) -> Seen<'_> {
         let is_change = action != "DescribeImages";
-        Seen { service: Service::Ec2, action, image_ids: &[], is_change, dry_run, has_token: false }
+        Seen {
+            service: Service::Ec2,
+            action,
+            account: "111122223333",
+            region: "eu-west-1",
+            image_ids: &[],
+            is_change,
+            dry_run,
+            has_token: false,
+        }
     }
 
     #[test]
@@ -311,6 +353,14 @@ mod tests {
         .map(|(action, dry_run)| armed.meet(&seen(action, *dry_run)).is_some())
         .collect();
         assert_eq!(met, [false, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_fault_may_be_that_of_one_account_or_region() {
+        let meets = |fault: Fault| ArmedFault::new(fault).meet(&seen("DescribeImages", false)).is_some();
+        let fault = || Fault::new("*", FaultKind::Denied);
+        assert!(meets(fault().account("111122223333")) && meets(fault().region("eu-west-1")));
+        assert!(!meets(fault().account("222233334444")) && !meets(fault().region("us-east-1")));
     }
 
     #[test]

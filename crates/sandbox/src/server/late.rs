@@ -20,6 +20,8 @@ pub(super) struct Background {
 /// A change on its way.
 #[derive(Debug)]
 pub(super) struct LateChange {
+    /// In which account.
+    pub(super) account: String,
     pub(super) change: Change,
     /// On whose behalf; the time is that at which the change arrives.
     pub(super) actor: Actor,
@@ -45,7 +47,7 @@ impl Background {
 /// What the world refuses by now stays undone, and nobody is told.
 async fn land(cloud: &Cloud, mut late: LateChange) {
     late.actor.now = cloud.now();
-    match apply(cloud, &late.change, &late.actor) {
+    match apply(cloud, &late.account, &late.change, &late.actor) {
         Ok(_) => {
             if let Err(error) = cloud.save().await {
                 tracing::error!(%error, "the sandbox's state could not be written");

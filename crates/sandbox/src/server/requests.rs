@@ -11,13 +11,17 @@ pub struct RequestRecord {
     pub sequence: u64,
     /// The id that its reply carried.
     pub request_id: String,
-    /// The service by its signing name (`ec2`, `sts`, `autoscaling`, `ssm`, `rbin`, `sns`), empty where it was
+    /// The service by its signing name (`ec2`, `sts`, `autoscaling`, `ssm`, `rbin`, `sns`, `organizations`), empty where it was
     /// not signed.
     pub service: &'static str,
     /// The action, empty where the request named none.
     pub action: String,
     /// Whether it carried `DryRun=true`.
     pub dry_run: bool,
+    /// The account that it was made in: that of the assumed role, or the fleet's.
+    pub account: String,
+    /// The header `User-Agent`, empty where there was none.
+    pub user_agent: String,
     /// The Region that it was signed for, empty where it was not signed.
     pub region: String,
     /// The images that it named.

@@ -60,11 +60,6 @@ impl History {
         self.changes.push_back(before.0);
     }
 
-    /// Forgets everything: the world was changed from outside.
-    pub(crate) fn clear(&mut self) {
-        self.changes.clear();
-    }
-
     /// The world as it was before the last `count` changes, as far back as they are remembered.
     pub(crate) fn rewind(&self, world: &World, count: usize) -> World {
         let mut world = world.clone();

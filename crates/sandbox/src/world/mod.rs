@@ -4,6 +4,7 @@
 //! or file. All rules are written down here from the EC2 User Guide and share nothing with the code
 //! that they are there to check. Where AWS documents nothing, the rule says that it is an assumption.
 
+mod accounts;
 mod attributes;
 mod auto_scaling;
 mod ec2_fleets;
@@ -25,6 +26,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::ApiError;
 
+pub(crate) use accounts::account_and_role;
+pub use accounts::{AccountState, OrganizationAccount};
 pub use auto_scaling::{
     AutoScalingGroupRecord, LaunchConfigurationRecord, LaunchSource, TemplateOverride, TemplateReference,
 };
@@ -46,7 +49,7 @@ pub use usage::{ForeignUse, ForeignUseKind, ImageRecipeRecord, RecipeKind};
 pub use usage_reports::{UsageReportRecord, UsageReportWanted, UsageReports};
 pub use whole_image::WholeImage;
 
-/// Everything that exists in the simulated account.
+/// Everything that exists in one simulated account, and in those that can be reached from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct World {
@@ -100,6 +103,12 @@ pub struct World {
     /// Spot Instance requests by id, of all Regions.
     #[serde(default)]
     pub spot_instance_requests: BTreeMap<String, SpotInstanceRequestRecord>,
+    /// The accounts of the organization, by id. Empty where the account belongs to none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub organization: BTreeMap<String, OrganizationAccount>,
+    /// What exists in its other accounts, by id. They have no others of their own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub members: BTreeMap<String, World>,
 }
 
 /// What remains of an image that was deregistered.

@@ -228,6 +228,7 @@ async fn instances_in_use_and_hidden_ones() {
         state,
         managed,
         region: None,
+        account: None,
     };
     let sandbox = start(Fleet {
         instances: vec![
@@ -270,6 +271,7 @@ fn template_fleet() -> Fleet {
                 id: None,
                 name: "direct".to_owned(),
                 region: None,
+                account: None,
                 default_version: Some(1),
                 versions: vec![version(1, "a"), version(2, "b"), version(3, "c")],
             },
@@ -277,6 +279,7 @@ fn template_fleet() -> Fleet {
                 id: None,
                 name: "alias".to_owned(),
                 region: None,
+                account: None,
                 default_version: None,
                 versions: vec![version(1, "resolve:ssm:/golden")],
             },

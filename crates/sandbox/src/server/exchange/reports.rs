@@ -12,17 +12,17 @@ pub(super) async fn answer(cloud: &Cloud, call: &ReportCall, context: &Context<'
     let actor = Actor { region: context.region.to_owned(), may_delete_snapshots: false, now: context.now };
     let changed = match call {
         ReportCall::Describe(query) => {
-            return Done::answered(alter(cloud, |world| {
+            return Done::answered(alter(cloud, context.account, |world| {
                 let (body, shown) = query.answer(world, context)?;
                 world.usage_reports_were_described(&shown);
                 Ok(body)
             }));
         }
-        ReportCall::Create(wanted) => alter(cloud, |world| {
+        ReportCall::Create(wanted) => alter(cloud, context.account, |world| {
             let id = world.create_usage_report(wanted, &actor)?;
             Ok(created_xml(&id, context))
         }),
-        ReportCall::Delete { report_id } => alter(cloud, |world| {
+        ReportCall::Delete { report_id } => alter(cloud, context.account, |world| {
             world.delete_usage_report(report_id, &actor)?;
             Ok(deleted_xml(context))
         }),
@@ -38,10 +38,11 @@ pub(super) async fn answer(cloud: &Cloud, call: &ReportCall, context: &Context<'
 
 fn alter(
     cloud: &Cloud,
+    account: &str,
     change: impl FnOnce(&mut World) -> Result<String, ApiError>,
 ) -> Result<String, ApiError> {
     let mut simulation = cloud.write();
-    let body = change(&mut simulation.world)?;
+    let body = change(simulation.world.of_account_mut(account).ok_or_else(ApiError::internal)?)?;
     simulation.version += 1;
     Ok(body)
 }
