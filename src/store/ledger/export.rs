@@ -3,7 +3,8 @@
 use amiwarden_core::{ActionKind, ImageId, RunId, Scope, Step, Timestamp};
 
 use super::body::{DecisionsBody, IntentBody, OutcomeBody};
-use super::contents::Claim;
+use super::claim::parse;
+use super::encoding::EntryKind;
 use super::head::Head;
 use crate::store::column::{instant, read_scope};
 use crate::store::error::During;
@@ -125,7 +126,7 @@ impl EntryRow {
             what: "a hash of the ledger",
             value: format!("{} bytes", self.hash.len()),
         })?;
-        let claim = Claim::read(self.kind.as_bytes(), self.body.as_bytes());
+        let kind = EntryKind::from_name(self.kind.as_bytes());
         let mut entry = LedgerEntry {
             head: Head { sequence: self.sequence, hash },
             at: instant(self.at)?,
@@ -138,13 +139,18 @@ impl EntryRow {
             request_id: None,
             body: self.body,
         };
-        match claim {
-            Some(Claim::Decisions(DecisionsBody { scope, .. })) => entry.scope = Some(scope),
-            Some(Claim::Intent(body)) => {
-                let IntentBody { scope, image, action, .. } = *body;
-                (entry.scope, entry.image, entry.action) = (Some(scope), Some(image), Some(action));
+        let body = entry.body.as_bytes();
+        match kind {
+            Some(EntryKind::Decisions) => {
+                entry.scope = parse(body).map(|DecisionsBody { scope, .. }| scope);
             }
-            Some(Claim::Outcome(OutcomeBody { outcome, request_id, .. })) => {
+            Some(EntryKind::Intent) => {
+                if let Some(IntentBody { scope, image, action, .. }) = parse(body) {
+                    (entry.scope, entry.image, entry.action) = (Some(scope), Some(image), Some(action));
+                }
+            }
+            Some(EntryKind::Outcome | EntryKind::Settlement) => {
+                let Some(OutcomeBody { outcome, request_id, .. }) = parse(body) else { return Ok(entry) };
                 (entry.outcome, entry.request_id) = (Some(outcome), request_id);
                 let scope = self.account.zip(self.region);
                 entry.scope = scope.map(|(account, region)| read_scope(&account, region)).transpose()?;
@@ -153,7 +159,14 @@ impl EntryRow {
                 let step = self.step.and_then(|step| serde_json::from_str::<Step>(&step).ok());
                 entry.action = step.map(|step| step.change.kind());
             }
-            Some(Claim::Plan(_)) | None => {}
+            Some(
+                EntryKind::RunStarted
+                | EntryKind::RunDied
+                | EntryKind::Plan
+                | EntryKind::Acceptance
+                | EntryKind::RunFinished,
+            )
+            | None => {}
         }
         Ok(entry)
     }

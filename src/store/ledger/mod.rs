@@ -10,12 +10,15 @@
 mod acceptances;
 mod append;
 mod body;
+mod claim;
 mod contents;
 mod encoding;
 mod export;
 mod finding;
 mod head;
+mod keys;
 mod packed;
+mod page;
 mod structure;
 mod verify;
 mod vouched;
@@ -30,4 +33,6 @@ pub use export::{LedgerEntry, LedgerFilter};
 pub use finding::{HeadOrigin, LedgerFinding};
 pub use head::{Head, ParseHeadError};
 pub(super) use head::{read as read_head, write as write_head};
+#[cfg(test)]
+pub(super) use page::Paging;
 pub use verify::{ComparedHead, Verification};

@@ -12,5 +12,7 @@ mod plans;
 
 mod runs;
 mod scope_counts;
+mod specimen;
 mod steps;
 mod tampering;
+mod vouched;
