@@ -48,7 +48,7 @@ pub use decision_record::{DecisionEntry, DecisionRecord, Standing};
 pub use error::{OpenStoreError, StoreError};
 pub use image_history::{ImageEvent, ImageEventKind};
 pub use ledger::{
-    ComparedHead, Head as LedgerHead, HeadOrigin, LedgerEntry, LedgerFilter, LedgerFinding,
+    ComparedHead, Head as LedgerHead, HeadOrigin, LedgerEntry, LedgerFilter, LedgerFinding, LedgerPart, MangledEntry,
     ParseHeadError as ParseLedgerHeadError, Verification,
 };
 pub use open::StoreOptions;

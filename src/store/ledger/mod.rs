@@ -29,7 +29,7 @@ pub(super) use body::{
     RunStartedBody,
 };
 pub(super) use encoding::EntryKind;
-pub use export::{LedgerEntry, LedgerFilter};
+pub use export::{LedgerEntry, LedgerFilter, LedgerPart, MangledEntry};
 pub use finding::{HeadOrigin, LedgerFinding};
 pub use head::{Head, ParseHeadError};
 pub(super) use head::{read as read_head, write as write_head};
