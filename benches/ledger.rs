@@ -50,6 +50,7 @@ struct Maker {
     intents: Vec<Value>,
     outcomes: Vec<Value>,
     runs: Vec<Value>,
+    sets: Vec<Value>,
     previous: [u8; 32],
     sequence: i64,
     intent: i64,
@@ -64,6 +65,7 @@ impl Maker {
             intents: Vec::new(),
             outcomes: Vec::new(),
             runs: Vec::new(),
+            sets: Vec::new(),
             previous: [0; 32],
             sequence: 0,
             intent: 0,
@@ -106,6 +108,7 @@ impl Maker {
         self.entry("run-started", &run, &started);
         let scope = json!({ "account": "111122223333", "region": "eu-west-1" });
         let nothing = of_texts(&[]);
+        self.sets.push(json!([n, self.at() + 1, nothing]));
         self.entry("decisions", &run, &json!({ "scope": scope, "images": 0, "sha256": nothing }));
         let sha256 = of_texts(&["plan-0123456789ab", PLAN_BODY]);
         self.entry("plan", &run, &json!({ "plan": "plan-0123456789ab", "sha256": sha256 }));
@@ -179,6 +182,9 @@ async fn fill(directory: &Path, shape: Ledger) {
                 select value ->> 0, value ->> 1, 'run', 'enforce', '0.1.0', 'c0ffee', 0, 'finished'
                 from json_each(?1)";
     insert(&mut tx, runs, &maker.runs).await;
+    let sets = "insert into decision_set
+                select value ->> 0, 1, value ->> 1, 0, unhex(value ->> 2) from json_each(?1)";
+    insert(&mut tx, sets, &maker.sets).await;
     let intents = "insert into intent
                    select value ->> 0, value ->> 1, 1, value ->> 2, 1, value ->> 3, value ->> 4, value ->> 5,
                           value ->> 6

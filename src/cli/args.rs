@@ -94,7 +94,7 @@ pub(crate) enum Command {
     Resume,
     /// Show why: every policy's verdict on one image, with rule, line, facts and guard
     Explain {
-        /// The image
+        /// The image: its id, its name, or the beginning of its name
         image: String,
     },
     /// Show past runs, or everything that happened to one image
@@ -229,7 +229,8 @@ pub(crate) struct ExportArgs {
     /// Only what was written before then
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<Moment>,
-    /// Only intents, outcomes and acceptances that concern this image
+    /// Only what concerns this image: changes, what became of them, acceptances, and decisions of runs in which what
+    /// is decided about it became another
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
     /// Only what this run wrote

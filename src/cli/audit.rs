@@ -12,7 +12,8 @@ use super::failure::{Failure, Outcome};
 use super::{prepare, terminal};
 use crate::report::{List, ListColumn, grouped, plain};
 use crate::store::{
-    ComparedHead, HeadOrigin, LedgerEntry, LedgerFilter, LedgerFinding, LedgerHead, Verification,
+    ComparedHead, HeadOrigin, LedgerEntry, LedgerFilter, LedgerFinding, LedgerHead, LedgerPart, MangledEntry,
+    Verification,
 };
 
 /// How many findings are shown to a person. All of them are in the other forms.
@@ -189,10 +190,13 @@ pub(super) async fn export(global: &Global, args: &ExportArgs) -> Result<Outcome
         List::write_csv_rows(&[COLUMNS.map(str::to_owned).to_vec()], &mut part)?;
     }
     let mut after = i64::MIN;
-    loop {
-        let entries = reader.ledger_entries(&filter, after).await?;
-        let Some(last) = entries.last() else { break };
-        after = last.head.sequence();
+    let mut outcome = Outcome::Fine;
+    while let Some(LedgerPart { entries, mangled, last }) = reader.ledger_entries(&filter, after).await? {
+        after = last;
+        for MangledEntry { sequence, reason } in mangled {
+            terminal::note(&format!("entry {sequence} is left out: {reason}; see `amiwarden audit verify`"));
+            outcome = Outcome::NotIntact;
+        }
         if is_csv {
             let rows: Vec<Vec<String>> = entries.iter().map(entry_row).collect();
             List::write_csv_rows(&rows, &mut part)?;
@@ -210,7 +214,7 @@ pub(super) async fn export(global: &Global, args: &ExportArgs) -> Result<Outcome
     reader.close().await;
     // A header alone, where no entry is wanted.
     terminal::print(&part)?;
-    Ok(Outcome::Fine)
+    Ok(outcome)
 }
 
 fn filter(args: &ExportArgs, now: Timestamp) -> Result<LedgerFilter, Failure> {

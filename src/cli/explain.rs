@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use amiwarden_core::{Circumstances, CloudReader, Decision, Held, ImageId, Memory, Scope, Timestamp, prove};
+use amiwarden_core::{
+    Circumstances, CloudReader, Decision, Held, Image, ImageId, Inventory, Memory, Scope, Timestamp, prove,
+};
 use anyhow::anyhow;
 
 use super::args::{FormatArg, Global};
@@ -14,6 +16,7 @@ use super::terminal;
 use crate::cycle::{Background, Planner, Survey, ask_policies, list_images};
 use crate::explanation::Explanation;
 use crate::pause::PauseFile;
+use crate::report::plain;
 use crate::rules::Rules;
 use crate::run::bystanders;
 use crate::store::StoreReader;
@@ -21,30 +24,19 @@ use crate::store::StoreReader;
 pub(super) async fn explain(global: &Global, image: &str) -> Result<Outcome, Failure> {
     let rules = prepare::load_rules(prepare::load_config(global, None)?)?;
     let cloud = prepare::connect(global, &rules.config, None).await?;
-    let id = ImageId::new(image);
-    let mut found = None;
-    let mut gaps = Vec::new();
+    let mut listed = Vec::new();
     for scope in prepare::scopes(&cloud) {
         let reader = cloud.connection.reader(&scope, rules.config.usage.template_versions);
         let inventory = list_images(&reader, &rules.config.usage, Timestamp::now()).await;
-        if inventory.images.contains_key(&id) {
-            found = Some((reader, inventory));
+        let has_it = inventory.images.contains_key(&ImageId::new(image));
+        listed.push((reader, inventory));
+        // An id is there once; a name may be in every scope.
+        if has_it {
             break;
         }
-        gaps.extend(inventory.gaps().map(|(source, gap)| format!("{scope}: {source}: {gap}")));
     }
-    let Some((reader, inventory)) = found else {
-        if !gaps.is_empty() {
-            let gaps = gaps.join("; ");
-            return Err(anyhow!("{image} was not found, but not all images could be listed ({gaps})").into());
-        }
-        let scopes: Vec<String> = prepare::scopes(&cloud).iter().map(ToString::to_string).collect();
-        return Err(Failure::Usage(anyhow!(
-            "no image {image} in {}: check the id, and the Regions (`--region`); what happened to an image that \
-             is gone shows `amiwarden history {image}`",
-            scopes.join(", ")
-        )));
-    };
+    let (place, id) = find(image, listed.iter().map(|(_, inventory)| inventory))?;
+    let (reader, inventory) = listed.swap_remove(place);
     // A database that does not exist yet remembers nothing; one that cannot be read is a failure.
     let store = if rules.config.store.path.exists() {
         Some(prepare::open_reader(&rules.config).await?)
@@ -69,6 +61,70 @@ pub(super) async fn explain(global: &Global, image: &str) -> Result<Outcome, Fai
     cloud.close().await;
     terminal::print(text.as_bytes())?;
     Ok(Outcome::Fine)
+}
+
+/// How many images are named where several could be meant.
+const CANDIDATES_MAX: usize = 10;
+
+/// The image that is meant, and the place of its inventory: the one of that id, else of that name, else the only one
+/// whose name begins so.
+fn find<'a>(
+    wanted: &str,
+    inventories: impl Iterator<Item = &'a Inventory> + Clone,
+) -> Result<(usize, ImageId), Failure> {
+    let images = inventories.clone().enumerate().flat_map(|(place, inventory)| {
+        inventory.images.values().map(move |image| (place, &inventory.scope, image))
+    });
+    let name = |image: &'a Image| image.name.as_deref();
+    let by_id: Vec<_> = images.clone().filter(|(.., image)| image.id.as_str() == wanted).collect();
+    let by_name: Vec<_> = images.clone().filter(|(.., image)| name(image) == Some(wanted)).collect();
+    let by_beginning: Vec<_> =
+        images.filter(|(.., image)| name(image).is_some_and(|name| name.starts_with(wanted))).collect();
+    let meant =
+        [by_id, by_name, by_beginning].into_iter().find(|meant| !meant.is_empty()).unwrap_or_default();
+    let gaps: Vec<String> = inventories
+        .clone()
+        .flat_map(|inventory| {
+            inventory.gaps().map(move |(source, gap)| format!("{}: {source}: {gap}", inventory.scope))
+        })
+        .collect();
+    match &meant[..] {
+        // An id is never another image's; a name that is not all there is to see might be.
+        [(place, _, image)] if gaps.is_empty() || image.id.as_str() == wanted => {
+            Ok((*place, image.id.clone()))
+        }
+        [_] => {
+            let gaps = gaps.join("; ");
+            Err(anyhow!(
+                "not all images could be listed ({gaps}), so others may be meant by {wanted}: name the id"
+            )
+            .into())
+        }
+        [] if !gaps.is_empty() => {
+            let gaps = gaps.join("; ");
+            Err(anyhow!("{wanted} was not found, but not all images could be listed ({gaps})").into())
+        }
+        [] => {
+            let scopes: Vec<String> = inventories.map(|inventory| inventory.scope.to_string()).collect();
+            Err(Failure::Usage(anyhow!(
+                "no image {wanted} in {}: check the id or the name, and the Regions (`--region`); what happened to an \
+                 image that is gone shows `amiwarden history IMAGE`",
+                scopes.join(", ")
+            )))
+        }
+        several => {
+            let named = several.iter().take(CANDIDATES_MAX).map(|(_, scope, image)| {
+                format!("{} ({}, {scope})", image.id, name(image).map(plain).unwrap_or_default())
+            });
+            let named: Vec<String> = named.collect();
+            let rest = if several.len() > named.len() { ", …" } else { "" };
+            Err(Failure::Usage(anyhow!(
+                "{wanted} can be any of {} images; say which by its id: {}{rest}",
+                several.len(),
+                named.join(", ")
+            )))
+        }
+    }
 }
 
 async fn background(rules: &Rules, store: &StoreReader, scope: &Scope) -> Result<Background, Failure> {

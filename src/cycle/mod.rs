@@ -33,7 +33,7 @@ use crate::store::{ScopeCount, Store, StoreError};
 pub(crate) use evidence::{Background, Planner};
 pub(crate) use forecast::{Approaching, Horizon, Notice, Prospect};
 pub(crate) use survey::{RuleBook, Survey, ask_policies, list_images};
-pub(crate) use undo::Undoes;
+pub(crate) use undo::{UNDO, Undoes};
 
 /// The two doors to one scope.
 pub(crate) struct Link<R, W> {

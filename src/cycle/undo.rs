@@ -13,7 +13,8 @@ use super::{Cycle, CycleError, Link, Planned};
 use crate::store::{DoneIntent, IntentId};
 
 /// The name under which reports show who asks for an undo.
-const UNDO: &str = "undo";
+/// In the place of a policy's name, where a change takes another back.
+pub(crate) const UNDO: &str = "undo";
 
 /// Which intents each step of an undo takes back, by the step's place in the plan.
 pub(crate) type Undoes = BTreeMap<usize, Vec<IntentId>>;
@@ -101,9 +102,15 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         };
         let mut of_image = OfImage { kept: kept(done, &undo), ..OfImage::default() };
         let Some(image) = image else { return of_image };
-        let because = because(done, &undo);
         let scope = link.reader.scope();
-        let steps = undo.steps(scope, &image, &present, &because);
+        let mut steps = undo.steps(scope, &image, &present, &because(done));
+        // What is to be known about the image is said once, not at each of its steps.
+        if let Some(first) = steps.first_mut().and_then(|step| step.because.first_mut()) {
+            for note in &undo.notes {
+                first.reason.push_str("; ");
+                first.reason.push_str(note);
+            }
+        }
         if let Some(step) = steps.iter().find(|step| step.change == Change::Disable) {
             let proof = self.prove(link, &image, &mut readings.inventories).await;
             if let Some(reason) = doubt(&proof) {
@@ -233,17 +240,14 @@ fn rule(done: &DoneIntent) -> RuleRef {
     RuleRef { name: done.plan_id.to_string(), line }
 }
 
-fn because(done: &[DoneIntent], undo: &Undo) -> Because {
+fn because(done: &[DoneIntent]) -> Because {
     let kinds: Vec<&str> = done.iter().map(|done| done.step.change.kind().as_str()).collect();
     let oldest = done.first();
     let since = oldest.map(|done| format!(" of {}", done.at)).unwrap_or_default();
     Because {
         policy: PolicyName::new(UNDO),
         rule: oldest.map_or_else(|| RuleRef { name: UNDO.to_owned(), line: 1 }, rule),
-        reason: std::iter::once(format!("takes back {}{since}", kinds.join(", ")))
-            .chain(undo.notes.iter().cloned())
-            .collect::<Vec<_>>()
-            .join("; "),
+        reason: format!("takes back {}{since}", kinds.join(", ")),
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use ::csv::{Terminator, Writer, WriterBuilder};
 use amiwarden_core::{Because, CycleReport, RuleRef, Scope};
 
-use super::text::clean;
+use super::text::csv_field;
 use super::words;
 
 const HEADER: [&str; 16] = [
@@ -148,6 +148,6 @@ fn put(writer: &mut Writer<&mut dyn Write>, record: &Record<'_>) -> io::Result<(
         record.detail,
         record.request_id,
     ];
-    writer.write_record(fields.iter().map(|field| clean(field).into_owned()))?;
+    writer.write_record(fields.iter().map(|field| csv_field(field).into_owned()))?;
     Ok(())
 }

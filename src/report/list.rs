@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use ::csv::{Terminator, WriterBuilder};
 
 use super::document::{Cell, Column, Section};
-use super::text::clean;
+use super::text::csv_field;
 use super::{Style, markdown, table};
 
 /// Rows below a header. Their text may come from outside: it is made fit to be shown here.
@@ -38,20 +38,16 @@ impl List {
         let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
         writer.write_record(self.columns.iter().map(|column| column.title))?;
         for row in &self.rows {
-            writer.write_record(row.iter().map(|text| clean(text).into_owned()))?;
+            writer.write_record(row.iter().map(|text| csv_field(text).into_owned()))?;
         }
         writer.flush()
     }
 
-    /// Writes rows that follow others as CSV, without a header. A text that a spreadsheet would take for a formula
-    /// gets an apostrophe before it.
+    /// Writes rows that follow others as CSV, without a header.
     pub(crate) fn write_csv_rows(rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
         let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
         for row in rows {
-            writer.write_record(row.iter().map(|text| {
-                let text = clean(text);
-                if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.into_owned() }
-            }))?;
+            writer.write_record(row.iter().map(|text| csv_field(text).into_owned()))?;
         }
         writer.flush()
     }
@@ -74,10 +70,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_like_a_formula_is_none_in_rows_of_csv() {
+    fn what_looks_like_a_formula_is_none_in_csv() {
         let row = ["=1+1", "+1", "-1", "@a", "a=b", "two\nlines", "a,b"].map(str::to_owned).to_vec();
         let mut out = Vec::new();
-        List::write_csv_rows(&[row], &mut out).unwrap();
+        List::write_csv_rows(std::slice::from_ref(&row), &mut out).unwrap();
         assert_eq!(out, b"'=1+1,'+1,'-1,'@a,a=b,two lines,\"a,b\"\r\n");
+        let columns = vec![ListColumn { title: "a", is_prose: false }; row.len()];
+        let mut with_header = Vec::new();
+        List { columns, rows: vec![row] }.write_csv(&mut with_header).unwrap();
+        assert_eq!(with_header, [b"a,a,a,a,a,a,a\r\n", &out[..]].concat());
     }
 }

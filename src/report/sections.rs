@@ -13,6 +13,7 @@ use super::document::{Cell, Column, Section, Tone};
 use super::group::{Group, group, shape};
 use super::text::{grouped, shorten};
 use super::words::{self, label, place, some};
+use crate::cycle::UNDO;
 
 /// An image's id has 21 characters, a name up to 128.
 const IMAGE: Column = Column::names("IMAGE", 25, 40).firmly(21);
@@ -373,6 +374,10 @@ fn because(because: &[Because]) -> (Cell, Cell) {
     (rules, reasons)
 }
 
+/// The rule, and where it stands. An undo goes by no rule but by a step of a plan, which is written as `undo` takes it.
 fn rule_cell(policy: &PolicyName, rule: &str, line: u32) -> Cell {
+    if policy.as_str() == UNDO && rule.starts_with("plan-") {
+        return Cell::code(&format!("{rule}/{line}"));
+    }
     Cell::code(&format!("{policy}:{line}")).and(Cell::text(rule))
 }

@@ -18,6 +18,13 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().filter_map(fit).collect())
 }
 
+/// The text as a field of CSV: made fit to be shown, and with an apostrophe before what a spreadsheet would take for
+/// a formula, which whoever names an image can write.
+pub(super) fn csv_field(text: &str) -> Cow<'_, str> {
+    let text = clean(text);
+    if text.starts_with(['=', '+', '-', '@']) { Cow::Owned(format!("'{text}")) } else { text }
+}
+
 /// Control characters, and those that are invisible or turn the direction of writing.
 pub(super) fn is_unfit(character: char) -> bool {
     character.is_control()

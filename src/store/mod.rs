@@ -50,8 +50,8 @@ pub use decision_record::{DecisionEntry, DecisionRecord, Standing};
 pub use error::{OpenStoreError, StoreError};
 pub use image_history::{ImageEvent, ImageEventKind};
 pub use ledger::{
-    ComparedHead, Head as LedgerHead, HeadOrigin, LedgerEntry, LedgerFilter, LedgerFinding,
-    ParseHeadError as ParseLedgerHeadError, Verification,
+    ComparedHead, Head as LedgerHead, HeadOrigin, LedgerEntry, LedgerFilter, LedgerFinding, LedgerPart,
+    MangledEntry, ParseHeadError as ParseLedgerHeadError, Verification,
 };
 pub use notifications::{
     NewNotification, NotificationFate, NotificationId, NotificationLimits, NotificationRecord,

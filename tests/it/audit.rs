@@ -132,7 +132,8 @@ fn an_export_can_be_of_a_run_an_image_or_a_time() {
     assert_eq!(entries(&place, &["--run", run]).len(), first);
     let image = report["steps"][0]["image_id"].as_str().unwrap();
     let of_image = entries(&place, &["--image", image]);
-    assert!(of_image.len() >= 2 && of_image.iter().all(|entry| entry["image_id"] == image), "{of_image:?}");
+    let concerns_it = |entry: &Value| entry["image_id"] == image || entry["kind"] == "decisions";
+    assert!(of_image.len() >= 3 && of_image.iter().all(concerns_it), "{of_image:?}");
     assert_eq!(entries(&place, &["--since", "1d"]).len(), all.len());
     assert_eq!(entries(&place, &["--until", "1d"]), Vec::<Value>::new());
     assert_eq!(entries(&place, &["--since", "2020-01-31", "--until", "2020-02-01T00:00:00Z"]).len(), 0);
@@ -194,4 +195,32 @@ fn the_head_is_in_the_log_after_a_run() {
     let finished = place.run(&["run", "--sandbox", "-v"]).code(0);
     let json = audit(&place, &["verify", "--format", "json"]).code(0).json();
     finished.says(&["the ledger's head", json["hash"].as_str().unwrap()]);
+}
+
+#[test]
+fn an_export_goes_on_past_a_mangled_entry_and_says_so() {
+    let (place, _) = lived_in();
+    let all = entries(&place, &[]).len();
+    tamper(
+        &place,
+        "update ledger set body = cast(x'ff' as text) where sequence = 2;
+         update ledger set at = 9223372036854775807 where sequence = 3",
+    );
+    let finished =
+        audit(&place, &["export", "--format", "jsonl"]).code(1).says(&["entry 2 is", "entry 3 is"]);
+    assert_eq!(finished.out.lines().count(), all - 2);
+    let finished = audit(&place, &["export", "--format", "csv"]).code(1);
+    assert_eq!(finished.out.lines().count(), all - 1);
+}
+
+#[test]
+fn the_entries_about_an_image_include_the_decisions_about_it() {
+    let (place, report) = lived_in();
+    let image = report["steps"][0]["image_id"].as_str().unwrap();
+    let decisions = |place: &Place| {
+        let entries = entries(place, &["--image", image]);
+        entries.iter().filter(|entry| entry["kind"] == "decisions").count()
+    };
+    assert_eq!(decisions(&place), 1);
+    assert_eq!(entries(&place, &["--image", "ami-00000000000000000"]).len(), 0);
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::harness::{Place, having};
+use crate::harness::{Account, Place, having};
 
 #[test]
 fn explain_names_policy_rule_line_facts_and_guard() {
@@ -125,4 +125,25 @@ fn help_names_every_command() {
     {
         assert!(help.contains(&format!("  {command} ")), "no `{command}` in\n{help}");
     }
+}
+
+#[test]
+fn explain_takes_a_name_and_says_which_images_could_be_meant() {
+    let account = Account::start(
+        r#"{"schema": 1, "account": "111122223333", "region": "us-east-1", "images": [
+            {"name": "web-1", "created": "-100d"}, {"name": "web-10", "created": "-90d"},
+            {"name": "api-1", "created": "-90d"}]}"#,
+    );
+    let place = account.place();
+    let id = |name: &str| account.cloud().image_named(name).unwrap().id;
+    let explained = |what: &str| {
+        let report = place.run(&["explain", what, "--format", "json"]).code(0).json();
+        report["image_id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(explained(&id("web-10")), id("web-10"));
+    // The whole name of one is the beginning of another.
+    assert_eq!(explained("web-1"), id("web-1"));
+    assert_eq!(explained("api"), id("api-1"));
+    place.run(&["explain", "web"]).code(2).says(&["any of 2 images", "web-1,", "web-10,", &id("web-1")]);
+    place.run(&["explain", "nothing"]).code(2).says(&["no image nothing"]);
 }

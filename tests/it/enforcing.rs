@@ -2,6 +2,8 @@
 
 use amiwarden_sandbox::ImageState;
 use serde_json::Value;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::harness::{Account, Place, having};
 
@@ -229,6 +231,37 @@ fn p2_apply_skips_what_came_into_use_since_the_plan() {
     assert_eq!(report["steps"][0]["outcome"], "skipped-changed", "{report}");
     assert!(report["steps"][0]["outcome_detail"].as_str().unwrap().contains("usage-proof"));
     assert!(account.applied().is_empty());
+}
+
+#[test]
+fn p4_apply_stores_the_proof_of_today_and_not_that_of_the_plan() {
+    let (_account, place) = scene(&rule(r#"disable("old")"#), r#"[{"name": "web-1", "created": "-100d"}]"#);
+    place.run(&["plan"]).code(0);
+    // A source that is switched off since shows which of the two proofs it is.
+    let config = format!("[policies]\ndir = \"policies\"\n{LIMITS}");
+    place
+        .write("amiwarden.toml", &format!("{config}[usage]\ndisabled_sources = [\"spot-fleet-requests\"]\n"));
+    let report = place.run(&["apply", "--enforce", "--yes", "--format", "json"]).code(0).json();
+    assert_eq!(report["steps"][0]["outcome"], "done", "{report}");
+    let step = stored_step(&place);
+    let findings = step["proof"].as_array().unwrap();
+    assert!(!findings.is_empty(), "{step}");
+    assert_eq!(
+        having(&step["proof"], &[("source", "spot-fleet-requests"), ("result", "switched-off")]).len(),
+        1,
+        "{step}"
+    );
+}
+
+/// The only step that was ever written down.
+fn stored_step(place: &Place) -> Value {
+    let options = SqliteConnectOptions::new().filename(place.path("amiwarden.db"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let step: String = runtime.block_on(async {
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query_scalar("select step from intent").fetch_one(&mut connection).await.unwrap()
+    });
+    serde_json::from_str(&step).unwrap()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare its world should stop")]
 #![expect(clippy::expect_used, reason = "a test that cannot prepare its world should stop")]
 
+mod acceptance;
 mod accounts;
 mod audit;
 mod bad_input;

@@ -261,3 +261,69 @@ fn an_undo_asks_first() {
     place.run(&["undo", "plan-does-not-exist", "--yes"]).code(2).says(&["there is no plan"]);
     place.run(&["undo", "ami-00000000000000000", "--yes"]).code(2).says(&["amiwarden history"]);
 }
+
+/// How often each of these was asked for while `act` was at work.
+fn asked(account: &Account, actions: &[&str], act: impl FnOnce()) -> Vec<usize> {
+    let count = || actions.iter().map(|action| account.count(action)).collect::<Vec<_>>();
+    let before = count();
+    act();
+    count().iter().zip(before).map(|(after, before)| after - before).collect()
+}
+
+#[test]
+fn p5_an_undo_of_many_images_reads_each_source_once() {
+    let images: Vec<String> = (0..6)
+        .map(|n| format!(r#"{{"name": "web-{n}", "created": "-100d", "state": "disabled"}}"#))
+        .collect();
+    let (account, place) = scene(&rule(r#"enable("wanted again")"#), &format!("[{}]", images.join(",")));
+    let report = enforce(&place);
+    assert_eq!(report["totals"]["done"], 6, "{report}");
+    // Disabling them again needs the proof that nothing uses them.
+    let sources = ["DescribeInstances", "DescribeLaunchTemplateVersions", "DescribeFleets"];
+    let plan = report["plan_id"].as_str().unwrap();
+    let counts = asked(&account, &sources, || {
+        let undone = undo(&place, plan, 0);
+        assert_eq!(having(&undone["steps"], &[("action", "disable"), ("outcome", "done")]).len(), 6);
+    });
+    assert_eq!(counts, [1, 1, 1]);
+
+    place.write("policies/only.rhai", &rule(r#"deregister("old")"#));
+    let report = enforce(&place);
+    assert_eq!(report["totals"]["done"], 6, "{report}");
+    let counts = asked(&account, &["ListImagesInRecycleBin", "ListSnapshotsInRecycleBin"], || {
+        undo(&place, report["plan_id"].as_str().unwrap(), 0);
+    });
+    assert_eq!(counts, [1, 1]);
+}
+
+#[test]
+fn what_waits_for_a_disable_that_is_held_is_kept_and_said() {
+    let (account, place) = scene(
+        &rule(r#"[tag(#{ Env: "prod" }, "t"), enable("wanted again")]"#),
+        r#"[{"name": "web-1", "created": "-100d", "state": "disabled", "tags": {"Env": "dev"}}]"#,
+    );
+    let report = enforce(&place);
+    assert_eq!(report["totals"]["done"], 2, "{report}");
+    // Somebody launches it.
+    let image = account.cloud().image_named("web-1").unwrap();
+    let launched = Account::demo().cloud().world().instances.into_values().next().unwrap();
+    account.cloud().update(|world| {
+        let mut instance = launched;
+        instance.image_id.clone_from(&image.id);
+        instance.region.clone_from(&image.region);
+        world.instances.insert(instance.id.clone(), instance);
+    });
+    let applied = account.applied().len();
+    let undone =
+        place.run(&["undo", report["plan_id"].as_str().unwrap(), "--yes", "--format", "json"]).json();
+    assert_eq!(
+        having(&undone["held"], &[("action", "disable"), ("guard", "usage-proof")]).len(),
+        1,
+        "{undone}"
+    );
+    let reasons: Vec<&str> =
+        undone["kept"].as_array().unwrap().iter().map(|kept| kept["reason"].as_str().unwrap()).collect();
+    let waits = "tag is not undone: it waits for the image to be disabled again, which is held";
+    assert_eq!(reasons, [waits], "{undone}");
+    assert_eq!(account.applied().len(), applied);
+}

@@ -27,6 +27,40 @@ impl Mode {
     }
 }
 
+/// A request that is to be sent.
+#[derive(Clone, Copy)]
+struct Request<'a> {
+    client: &'a Client,
+    image: &'a str,
+    call: &'a Call,
+    dry_run: bool,
+}
+
+// Each operation has types of its own, so each branch of `send` sends for itself. The second macro is for the replies
+// whose body the SDK does not look at, the third for those whose member `return` tells.
+
+macro_rules! reply {
+    ($request:expr, $sdk:expr) => {
+        $sdk.dry_run($request.dry_run)
+            .send()
+            .await
+            .map_err(|error| Failure::new($request.call.operation(), &error))?
+    };
+}
+
+macro_rules! accepted {
+    ($request:expr, $sdk:expr) => {
+        Ok(receipt(reply!($request, $sdk).request_id()))
+    };
+}
+
+macro_rules! confirmed {
+    ($request:expr, $sdk:expr) => {{
+        let reply = reply!($request, $sdk);
+        confirmed($request.call, reply.r#return(), reply.request_id())
+    }};
+}
+
 /// Sends `call` once, by a client that does not retry.
 pub(crate) async fn send(
     client: &Client,
@@ -37,75 +71,65 @@ pub(crate) async fn send(
     if let Some(reason) = refusal(call) {
         return Err(Failure::not_sent(call.operation(), reason));
     }
-    let id = image.as_str();
-    let dry_run = mode.is_dry_run();
-    // Each operation has types of its own, so each branch sends for itself. The second macro is for the replies whose
-    // body the SDK does not look at, the third for those whose member `return` tells.
-    macro_rules! reply {
-        ($request:expr) => {
-            $request.dry_run(dry_run).send().await.map_err(|error| Failure::new(call.operation(), &error))?
-        };
+    Request { client, image: image.as_str(), call, dry_run: mode.is_dry_run() }.send().await
+}
+
+impl Request<'_> {
+    async fn send(self) -> Result<Receipt, Failure> {
+        let Self { client, image: id, call, .. } = self;
+        match call {
+            Call::ModifyLaunchPermissions { add, remove } => {
+                let modifications = launch_permission_modifications(add, remove);
+                accepted!(self, client.modify_image_attribute().image_id(id).launch_permission(modifications))
+            }
+            Call::ModifyDescription(text) => {
+                accepted!(self, client.modify_image_attribute().image_id(id).description(attribute(text)))
+            }
+            Call::RequireImdsV2 => {
+                accepted!(self, client.modify_image_attribute().image_id(id).imds_support(attribute("v2.0")))
+            }
+            Call::CreateTags(tags) => {
+                let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+                accepted!(self, client.create_tags().resources(id).set_tags(Some(tags.collect())))
+            }
+            Call::DeleteTags(keys) => {
+                let tags = keys.iter().map(|key| Tag::builder().key(key).build());
+                accepted!(self, client.delete_tags().resources(id).set_tags(Some(tags.collect())))
+            }
+            Call::EnableDeregistrationProtection { with_cooldown } => self.protect(*with_cooldown).await,
+            Call::DisableDeregistrationProtection => self.unprotect().await,
+            Call::EnableDeprecation(at) => {
+                let at = convert::to_sdk(*at);
+                confirmed!(self, client.enable_image_deprecation().image_id(id).deprecate_at(at))
+            }
+            Call::DisableDeprecation => confirmed!(self, client.disable_image_deprecation().image_id(id)),
+            Call::DisableImage => confirmed!(self, client.disable_image().image_id(id)),
+            Call::EnableImage => confirmed!(self, client.enable_image().image_id(id)),
+            Call::RestoreSnapshot(snapshot) => {
+                accepted!(self, client.restore_snapshot_from_recycle_bin().snapshot_id(snapshot.as_str()))
+            }
+            Call::RestoreImage => confirmed!(self, client.restore_image_from_recycle_bin().image_id(id)),
+            Call::DeregisterImage { snapshots } => self.deregister(*snapshots).await,
+        }
     }
-    macro_rules! accepted {
-        ($request:expr) => {
-            Ok(receipt(reply!($request).request_id()))
-        };
+
+    async fn protect(self, with_cooldown: bool) -> Result<Receipt, Failure> {
+        let request = self.client.enable_image_deregistration_protection().image_id(self.image);
+        let reply = reply!(self, request.with_cooldown(with_cooldown));
+        confirmed_by_word(self.call, reply.r#return(), reply.request_id())
     }
-    macro_rules! confirmed {
-        ($request:expr) => {{
-            let reply = reply!($request);
-            confirmed(call, reply.r#return(), reply.request_id())
-        }};
+
+    async fn unprotect(self) -> Result<Receipt, Failure> {
+        let reply = reply!(self, self.client.disable_image_deregistration_protection().image_id(self.image));
+        confirmed_by_word(self.call, reply.r#return(), reply.request_id())
     }
-    match call {
-        Call::ModifyLaunchPermissions { add, remove } => {
-            let modifications = launch_permission_modifications(add, remove);
-            accepted!(client.modify_image_attribute().image_id(id).launch_permission(modifications))
-        }
-        Call::ModifyDescription(text) => {
-            let value = AttributeValue::builder().value(text).build();
-            accepted!(client.modify_image_attribute().image_id(id).description(value))
-        }
-        Call::RequireImdsV2 => {
-            let value = AttributeValue::builder().value("v2.0").build();
-            accepted!(client.modify_image_attribute().image_id(id).imds_support(value))
-        }
-        Call::CreateTags(tags) => {
-            let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-            accepted!(client.create_tags().resources(id).set_tags(Some(tags)))
-        }
-        Call::DeleteTags(keys) => {
-            let tags = keys.iter().map(|key| Tag::builder().key(key).build()).collect();
-            accepted!(client.delete_tags().resources(id).set_tags(Some(tags)))
-        }
-        Call::EnableDeregistrationProtection { with_cooldown } => {
-            let request = client.enable_image_deregistration_protection().image_id(id);
-            let reply = reply!(request.with_cooldown(*with_cooldown));
-            confirmed_by_word(call, reply.r#return(), reply.request_id())
-        }
-        Call::DisableDeregistrationProtection => {
-            let reply = reply!(client.disable_image_deregistration_protection().image_id(id));
-            confirmed_by_word(call, reply.r#return(), reply.request_id())
-        }
-        Call::EnableDeprecation(at) => {
-            let at = convert::to_sdk(*at);
-            confirmed!(client.enable_image_deprecation().image_id(id).deprecate_at(at))
-        }
-        Call::DisableDeprecation => confirmed!(client.disable_image_deprecation().image_id(id)),
-        Call::DisableImage => confirmed!(client.disable_image().image_id(id)),
-        Call::EnableImage => confirmed!(client.enable_image().image_id(id)),
-        Call::RestoreSnapshot(snapshot) => {
-            let request = client.restore_snapshot_from_recycle_bin().snapshot_id(snapshot.as_str());
-            Ok(receipt(reply!(request).request_id()))
-        }
-        Call::RestoreImage => confirmed!(client.restore_image_from_recycle_bin().image_id(id)),
-        Call::DeregisterImage { snapshots } => {
-            let delete = *snapshots == SnapshotFate::Delete;
-            let reply = reply!(client.deregister_image().image_id(id).delete_associated_snapshots(delete));
-            let receipt = confirmed(call, reply.r#return(), reply.request_id())?;
-            let snapshots = reply.delete_snapshot_results().iter().map(snapshot_result).collect();
-            Ok(Receipt { snapshots, ..receipt })
-        }
+
+    async fn deregister(self, snapshots: SnapshotFate) -> Result<Receipt, Failure> {
+        let request = self.client.deregister_image().image_id(self.image);
+        let reply = reply!(self, request.delete_associated_snapshots(snapshots == SnapshotFate::Delete));
+        let receipt = confirmed(self.call, reply.r#return(), reply.request_id())?;
+        let snapshots = reply.delete_snapshot_results().iter().map(snapshot_result).collect();
+        Ok(Receipt { snapshots, ..receipt })
     }
 }
 
@@ -134,6 +158,10 @@ fn refusal(call: &Call) -> Option<&'static str> {
         | Call::RestoreImage
         | Call::DeregisterImage { .. } => None,
     }
+}
+
+fn attribute(value: &str) -> AttributeValue {
+    AttributeValue::builder().value(value).build()
 }
 
 fn launch_permission_modifications(

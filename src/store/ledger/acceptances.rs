@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use sqlx::SqliteConnection;
 
-use super::encoding::EntryKind;
 use super::finding::LedgerFinding;
 use crate::store::StoreError;
 use crate::store::column::count;
@@ -59,13 +58,24 @@ struct Place {
     region: String,
 }
 
+/// An entry that says so.
+pub(super) struct Acceptance {
+    sequence: i64,
+    at: i64,
+    body: Body,
+}
+
+impl Acceptance {
+    /// Reads an entry's body. One that cannot be read is not what was hashed, which is a finding already.
+    pub(super) fn read(sequence: i64, at: i64, body: &[u8]) -> Option<Self> {
+        Some(Self { sequence, at, body: serde_json::from_slice(body).ok()? })
+    }
+}
+
 impl Acceptances {
-    /// Takes in an entry. A body that cannot be read is not what was hashed, which is a finding already.
-    pub(super) fn take(&mut self, sequence: i64, at: i64, kind: &[u8], body: &[u8]) {
-        if kind != EntryKind::Acceptance.as_str().as_bytes() {
-            return;
-        }
-        let Ok(Body { plan, accepted }) = serde_json::from_slice(body) else { return };
+    /// Takes in an entry.
+    pub(super) fn take(&mut self, entry: Acceptance) {
+        let Acceptance { sequence, at, body: Body { plan, accepted } } = entry;
         for (Place { account, region }, image, action) in accepted {
             let change = Change { account, region, image, action };
             self.said.insert(change, Said { sequence, plan: plan.clone(), at });

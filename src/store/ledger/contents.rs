@@ -2,16 +2,15 @@
 //! ledger holds their digests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use amiwarden_core::{PlanId, Scope};
-use serde::de::DeserializeOwned;
 use sqlx::SqliteConnection;
 
-use super::body::{DecisionsBody, IntentBody, OutcomeBody, PlanBody};
-use super::encoding::EntryKind;
+use super::body::DecisionsBody;
 use super::finding::LedgerFinding;
-use super::verify::Row;
-use super::vouched::{StoredPlan, Vouched, Wanted};
+use super::page::Page;
+use super::vouched::StoredDecision;
 use crate::store::StoreError;
 use crate::store::column::count;
 use crate::store::decisions::set_digest;
@@ -23,14 +22,19 @@ const CHECK: &str = "check what the ledger records";
 /// How many rows that no entry vouches for are named.
 const NAMED_MAX: u32 = 10;
 
-/// The walk's view of everything that the entries so far vouch for.
+/// What the entries so far vouch for, as far as it takes more than one of them to tell.
 #[derive(Default)]
 pub(super) struct Contents {
     scopes: BTreeMap<Scope, Standing>,
-    /// What is stored of each plan; nothing where it is not.
-    plans: BTreeMap<PlanId, Option<StoredPlan>>,
+    /// Those that an entry names.
+    plans: BTreeSet<PlanId>,
+    /// Those of them that are stored.
+    stored_plans: usize,
     decisions: usize,
+    /// Scopes that runs have decided about.
+    sets: usize,
     intents: usize,
+    undone: usize,
     outcomes: usize,
 }
 
@@ -42,115 +46,63 @@ struct Standing {
     digest: Option<Sha>,
 }
 
-/// What an entry vouches for.
-pub(super) enum Claim {
-    Plan(PlanBody),
-    Decisions(DecisionsBody),
-    Intent(Box<IntentBody>),
-    Outcome(OutcomeBody),
+/// An entry about a plan.
+pub(super) struct PlanCheck {
+    pub(super) sequence: i64,
+    pub(super) plan: PlanId,
+    pub(super) is_stored: bool,
+    /// Whether it is stored with the digest that the entry holds.
+    pub(super) is_intact: bool,
+    /// Whether it is stored as made by the entry's run at the entry's time.
+    pub(super) is_made_here: bool,
 }
 
-impl Claim {
-    /// `None` where the entry vouches for nothing elsewhere. A body that cannot be read is not what was hashed, which
-    /// is a finding already.
-    pub(super) fn read(kind: &[u8], body: &[u8]) -> Option<Self> {
-        match EntryKind::from_name(kind)? {
-            EntryKind::Plan => parse(body).map(Self::Plan),
-            EntryKind::Decisions => parse(body).map(Self::Decisions),
-            EntryKind::Intent => parse(body).map(|body| Self::Intent(Box::new(body))),
-            EntryKind::Outcome | EntryKind::Settlement => parse(body).map(Self::Outcome),
-            EntryKind::RunStarted | EntryKind::RunDied | EntryKind::Acceptance | EntryKind::RunFinished => {
-                None
-            }
-        }
-    }
-}
-
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
-    serde_json::from_slice(body).ok()
+/// An entry about the decisions of a run in a scope, and what the run changed.
+pub(super) struct DecisionsCheck {
+    pub(super) sequence: i64,
+    pub(super) at: i64,
+    pub(super) body: DecisionsBody,
+    /// Whether the row that says that the run has decided is as the entry says.
+    pub(super) is_set_intact: bool,
+    pub(super) changed: Arc<Vec<StoredDecision>>,
 }
 
 impl Contents {
-    /// What has to be read to check the entries of a page.
-    pub(super) fn wanted(&mut self, page: &[(&Row<'_>, Option<Claim>)]) -> Wanted {
-        let mut wanted = Wanted::default();
-        for (row, claim) in page {
-            match claim {
-                Some(Claim::Plan(body)) if !self.plans.contains_key(&body.plan) => {
-                    self.plans.insert(body.plan.clone(), None);
-                    wanted.plans.push(body.plan.clone());
-                }
-                Some(Claim::Plan(_)) | None => {}
-                Some(Claim::Decisions(_)) => {
-                    let run = row.run();
-                    // A run's entries about its scopes follow each other.
-                    if wanted.runs.last() != Some(&run) {
-                        wanted.runs.push(run);
-                    }
-                }
-                Some(Claim::Intent(body)) => wanted.intents.push(body.intent.0),
-                Some(Claim::Outcome(body)) => wanted.outcomes.push(body.outcome_id),
+    /// Takes in a page. Pages come in the order of their entries.
+    pub(super) fn take(&mut self, page: &mut Page) {
+        self.intents += page.intents;
+        self.undone += page.undone;
+        self.outcomes += page.outcomes;
+        for check in std::mem::take(&mut page.plans) {
+            let (sequence, what) = (check.sequence, check.plan.to_string());
+            if !self.is_plan_intact(check) {
+                page.findings.push(LedgerFinding::Contents { sequence, what });
             }
         }
-        wanted.runs.sort_unstable();
-        wanted.runs.dedup();
-        wanted
-    }
-
-    /// Compares what one entry vouches for with what is stored.
-    pub(super) fn check(
-        &mut self,
-        row: &Row<'_>,
-        claim: &Claim,
-        vouched: &mut Vouched,
-    ) -> Option<LedgerFinding> {
-        let is_intact = match claim {
-            Claim::Plan(body) => self.is_plan_intact(row, body, vouched),
-            Claim::Decisions(body) => self.are_decisions_intact(row, body, vouched),
-            Claim::Intent(body) => {
-                self.intents += 1;
-                vouched.intents.get(&body.intent.0).is_some_and(|stored| {
-                    stored.digest == body.sha256
-                        && stored.account == body.scope.account.as_str().as_bytes()
-                        && stored.region == body.scope.region.as_str().as_bytes()
-                })
+        for check in std::mem::take(&mut page.decisions) {
+            let (sequence, what) = (check.sequence, format!("what was decided about {}", check.body.scope));
+            if !self.are_decisions_intact(check) {
+                page.findings.push(LedgerFinding::Contents { sequence, what });
             }
-            Claim::Outcome(body) => {
-                self.outcomes += 1;
-                vouched.outcomes.get(&body.outcome_id) == Some(&body.sha256)
-            }
-        };
-        if is_intact {
-            return None;
         }
-        let what = match claim {
-            Claim::Plan(body) => body.plan.to_string(),
-            Claim::Decisions(body) => format!("what was decided about {}", body.scope),
-            Claim::Intent(body) => format!("intent {}", body.intent),
-            Claim::Outcome(body) => format!("an outcome of intent {}", body.intent),
-        };
-        Some(LedgerFinding::Contents { sequence: row.sequence, what })
     }
 
-    fn is_plan_intact(&mut self, row: &Row<'_>, entry: &PlanBody, vouched: &mut Vouched) -> bool {
+    fn is_plan_intact(&mut self, check: PlanCheck) -> bool {
         // The first entry about a plan is of the run that made it.
-        let mut is_intact = true;
-        if let Some(stored) = vouched.plans.remove(&entry.plan) {
-            is_intact = stored.run == row.run() && stored.at == row.at;
-            self.plans.insert(entry.plan.clone(), Some(stored));
-        }
-        let stored = self.plans.get(&entry.plan).and_then(Option::as_ref);
-        is_intact && stored.is_some_and(|stored| stored.digest == entry.sha256)
+        let is_first = self.plans.insert(check.plan);
+        self.stored_plans += usize::from(is_first && check.is_stored);
+        check.is_intact && (check.is_made_here || !is_first)
     }
 
     /// Takes in what the run changed, and compares all that stands in the scope from then on.
-    fn are_decisions_intact(&mut self, row: &Row<'_>, entry: &DecisionsBody, vouched: &mut Vouched) -> bool {
-        let changed = vouched.decisions.remove(&(row.run(), entry.scope.clone())).unwrap_or_default();
+    fn are_decisions_intact(&mut self, check: DecisionsCheck) -> bool {
+        let DecisionsCheck { at, body, is_set_intact, changed, .. } = check;
         self.decisions += changed.len();
-        let standing = self.scopes.entry(entry.scope.clone()).or_default();
-        let mut is_intact = true;
+        self.sets += 1;
+        let standing = self.scopes.entry(body.scope).or_default();
+        let mut is_intact = is_set_intact;
         let mut images = BTreeSet::new();
-        for decision in changed {
+        for decision in changed.iter() {
             standing.digest = None;
             // A run adds a row where a decision changes, and one for each image at most.
             let before = match decision.digest {
@@ -158,15 +110,15 @@ impl Contents {
                 None => standing.by_image.remove(&decision.image),
             };
             is_intact &= decision.is_consistent
-                && decision.at == row.at
+                && decision.at == at
                 && before != decision.digest
-                && images.insert(decision.image);
+                && images.insert(decision.image.as_str());
         }
         // In most runs nothing changes, and there may be many images.
         let digest = *standing.digest.get_or_insert_with(|| {
             set_digest(standing.by_image.iter().map(|(image, digest)| (image.as_str(), digest)))
         });
-        is_intact && digest == entry.sha256
+        is_intact && digest == body.sha256
     }
 
     /// Whether there are as many rows as entries vouch for.
@@ -174,19 +126,21 @@ impl Contents {
         self,
         connection: &mut SqliteConnection,
     ) -> Result<Vec<LedgerFinding>, StoreError> {
-        let counts: (i64, i64, i64, i64) = sqlx::query_as(
+        let counts: (i64, i64, i64, i64, i64, i64) = sqlx::query_as(
             "select (select count(*) from plan), (select count(*) from decision),
-                    (select count(*) from intent), (select count(*) from outcome)",
+                    (select count(*) from decision_set), (select count(*) from intent),
+                    (select count(*) from undo), (select count(*) from outcome)",
         )
         .fetch_one(&mut *connection)
         .await
         .during(CHECK)?;
-        let stored = self.plans.values().flatten().count();
         let surplus = [
-            ("plans", counts.0 - count(stored), UNRECORDED_PLANS),
+            ("plans", counts.0 - count(self.stored_plans), UNRECORDED_PLANS),
             ("decisions", counts.1 - count(self.decisions), UNRECORDED_DECISIONS),
-            ("intents", counts.2 - count(self.intents), UNRECORDED_INTENTS),
-            ("outcomes", counts.3 - count(self.outcomes), UNRECORDED_OUTCOMES),
+            ("sets of decisions", counts.2 - count(self.sets), UNRECORDED_SETS),
+            ("intents", counts.3 - count(self.intents), UNRECORDED_INTENTS),
+            ("undone intents", counts.4 - count(self.undone), UNRECORDED_UNDONE),
+            ("outcomes", counts.5 - count(self.outcomes), UNRECORDED_OUTCOMES),
         ];
         let mut findings = Vec::new();
         for (what, rows, unrecorded) in surplus {
@@ -213,6 +167,27 @@ const UNRECORDED_DECISIONS: &str = "select decision_id from decision
      left join run using (run_id)
      where not exists (select 1 from ledger where ledger.kind = 'decisions' and ledger.run_key = run.run_key)
      order by decision_id limit ?1";
+
+/// A set has no number of its own: its run's stands for it.
+const UNRECORDED_SETS: &str = "select run_id from decision_set
+     left join run using (run_id)
+     left join scope using (scope_id)
+     where not exists (
+         select 1 from ledger
+         where ledger.kind = 'decisions' and ledger.run_key = run.run_key and case
+             when json_valid(ledger.body)
+             then ledger.body ->> '$.scope.account' = scope.account
+                  and ledger.body ->> '$.scope.region' = scope.region
+         end
+     )
+     order by run_id limit ?1";
+
+/// By the intent that undoes.
+const UNRECORDED_UNDONE: &str = "select intent_id from undo where not exists (
+        select 1 from ledger, json_each(case when json_valid(ledger.body) then ledger.body end, '$.undoes') as undone
+        where ledger.kind = 'intent' and undone.value = undo.undone_intent_id
+              and case when json_valid(ledger.body) then ledger.body ->> 'intent' = undo.intent_id end
+     ) order by intent_id limit ?1";
 
 const UNRECORDED_INTENTS: &str = "select intent_id from intent where intent_id not in (
         select body ->> 'intent' from ledger

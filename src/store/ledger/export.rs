@@ -3,7 +3,8 @@
 use amiwarden_core::{ActionKind, ImageId, RunId, Scope, Step, Timestamp};
 
 use super::body::{DecisionsBody, IntentBody, OutcomeBody};
-use super::contents::Claim;
+use super::claim::parse;
+use super::encoding::EntryKind;
 use super::head::Head;
 use crate::store::column::{instant, read_scope};
 use crate::store::error::During;
@@ -22,7 +23,8 @@ pub struct LedgerFilter {
     pub since: Option<Timestamp>,
     /// Written before then.
     pub until: Option<Timestamp>,
-    /// Intents, outcomes and acceptances that concern this image.
+    /// Intents, outcomes and acceptances that concern this image, and the decisions of runs in which what is decided
+    /// about it became another.
     pub image: Option<ImageId>,
     /// Of this run.
     pub run: Option<RunId>,
@@ -53,28 +55,49 @@ pub struct LedgerEntry {
     pub body: String,
 }
 
+/// An entry that is not one that amiwarden writes: somebody has changed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MangledEntry {
+    /// Its place.
+    pub sequence: i64,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+/// Entries, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerPart {
+    /// What can be read.
+    pub entries: Vec<LedgerEntry>,
+    /// What cannot.
+    pub mangled: Vec<MangledEntry>,
+    /// The place of the last of them.
+    pub last: i64,
+}
+
+/// Texts as bytes: whoever changes a row need not keep to UTF-8.
 #[derive(sqlx::FromRow)]
 struct EntryRow {
     sequence: i64,
     at: i64,
-    kind: String,
-    run_key: Option<String>,
-    body: String,
+    kind: Vec<u8>,
+    run_key: Option<Vec<u8>>,
+    body: Vec<u8>,
     hash: Vec<u8>,
-    account: Option<String>,
-    region: Option<String>,
-    image_key: Option<String>,
-    step: Option<String>,
+    account: Option<Vec<u8>>,
+    region: Option<Vec<u8>>,
+    image_key: Option<Vec<u8>>,
+    step: Option<Vec<u8>>,
 }
 
 impl StoreReader {
-    /// The next entries that `filter` lets through, in their order, from after the place `after` on; an empty list at
-    /// the end. So many at a time that memory does not grow with the ledger.
+    /// The next entries that `filter` lets through, in their order, from after the place `after` on; `None` at the
+    /// end. So many at a time that memory does not grow with the ledger.
     pub async fn ledger_entries(
         &self,
         filter: &LedgerFilter,
         after: i64,
-    ) -> Result<Vec<LedgerEntry>, StoreError> {
+    ) -> Result<Option<LedgerPart>, StoreError> {
         let mut connection = self.connection(READ).await?;
         // Only an intent's own entry names the image; those about its outcome are found by its number.
         let rows: Vec<EntryRow> = sqlx::query_as(
@@ -96,6 +119,16 @@ impl StoreReader {
                        select 1 from json_each(ledger.body, '$.accepted') as accepted
                        where accepted.value ->> 1 = ?5
                    )
+                   when ledger.kind = 'decisions' then exists (
+                       select 1
+                       from image
+                       join scope as place on place.scope_id = image.scope_id
+                       join decision on decision.image_id = image.image_id
+                       join run on run.run_id = decision.run_id
+                       where image.image_key = ?5 and run.run_key = ledger.run_key
+                         and place.account = ledger.body ->> '$.scope.account'
+                         and place.region = ledger.body ->> '$.scope.region'
+                   )
                    else false
                end)
              order by ledger.sequence
@@ -110,7 +143,16 @@ impl StoreReader {
         .fetch_all(&mut *connection)
         .await
         .during(READ)?;
-        rows.into_iter().map(EntryRow::entry).collect()
+        let Some(last) = rows.last().map(|row| row.sequence) else { return Ok(None) };
+        let mut part = LedgerPart { entries: Vec::new(), mangled: Vec::new(), last };
+        for row in rows {
+            let sequence = row.sequence;
+            match row.entry() {
+                Ok(entry) => part.entries.push(entry),
+                Err(reason) => part.mangled.push(MangledEntry { sequence, reason }),
+            }
+        }
+        Ok(Some(part))
     }
 }
 
@@ -120,40 +162,53 @@ fn ceiling(at: Timestamp) -> i64 {
 }
 
 impl EntryRow {
-    fn entry(self) -> Result<LedgerEntry, StoreError> {
-        let hash = Sha::from_column(&self.hash).ok_or_else(|| StoreError::Malformed {
-            what: "a hash of the ledger",
-            value: format!("{} bytes", self.hash.len()),
-        })?;
-        let claim = Claim::read(self.kind.as_bytes(), self.body.as_bytes());
+    /// The entry, or what is wrong with it.
+    fn entry(self) -> Result<LedgerEntry, &'static str> {
+        let hash = Sha::from_column(&self.hash).ok_or("its hash is none")?;
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| "it holds what is no text");
+        let known = EntryKind::from_name(&self.kind);
         let mut entry = LedgerEntry {
             head: Head { sequence: self.sequence, hash },
-            at: instant(self.at)?,
-            kind: self.kind,
-            run_id: self.run_key.map(RunId::new),
+            at: instant(self.at).map_err(|_| "it was written at no instant")?,
+            kind: text(self.kind)?,
+            run_id: self.run_key.map(text).transpose()?.map(RunId::new),
             scope: None,
             image: None,
             action: None,
             outcome: None,
             request_id: None,
-            body: self.body,
+            body: text(self.body)?,
         };
-        match claim {
-            Some(Claim::Decisions(DecisionsBody { scope, .. })) => entry.scope = Some(scope),
-            Some(Claim::Intent(body)) => {
-                let IntentBody { scope, image, action, .. } = *body;
-                (entry.scope, entry.image, entry.action) = (Some(scope), Some(image), Some(action));
+        let body = entry.body.as_bytes();
+        match known {
+            Some(EntryKind::Decisions) => {
+                entry.scope = parse(body).map(|DecisionsBody { scope, .. }| scope);
             }
-            Some(Claim::Outcome(OutcomeBody { outcome, request_id, .. })) => {
+            Some(EntryKind::Intent) => {
+                if let Some(IntentBody { scope, image, action, .. }) = parse(body) {
+                    (entry.scope, entry.image, entry.action) = (Some(scope), Some(image), Some(action));
+                }
+            }
+            Some(EntryKind::Outcome | EntryKind::Settlement) => {
+                let Some(OutcomeBody { outcome, request_id, .. }) = parse(body) else { return Ok(entry) };
                 (entry.outcome, entry.request_id) = (Some(outcome), request_id);
-                let scope = self.account.zip(self.region);
-                entry.scope = scope.map(|(account, region)| read_scope(&account, region)).transpose()?;
-                entry.image = self.image_key.map(ImageId::new);
-                // A step that cannot be read is for `verify` to find; its entries are exported all the same.
-                let step = self.step.and_then(|step| serde_json::from_str::<Step>(&step).ok());
+                // The intent's row. What of it cannot be read is for `verify` to find; its entries are exported all
+                // the same.
+                let lossy = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+                let scope = self.account.map(lossy).zip(self.region.map(lossy));
+                entry.scope = scope.and_then(|(account, region)| read_scope(&account, region).ok());
+                entry.image = self.image_key.map(lossy).map(ImageId::new);
+                let step = self.step.and_then(|step| serde_json::from_slice::<Step>(&step).ok());
                 entry.action = step.map(|step| step.change.kind());
             }
-            Some(Claim::Plan(_)) | None => {}
+            Some(
+                EntryKind::RunStarted
+                | EntryKind::RunDied
+                | EntryKind::Plan
+                | EntryKind::Acceptance
+                | EntryKind::RunFinished,
+            )
+            | None => {}
         }
         Ok(entry)
     }

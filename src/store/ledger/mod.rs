@@ -10,12 +10,15 @@
 mod acceptances;
 mod append;
 mod body;
+mod claim;
 mod contents;
 mod encoding;
 mod export;
 mod finding;
 mod head;
+mod keys;
 mod packed;
+mod page;
 mod structure;
 mod verify;
 mod vouched;
@@ -26,8 +29,10 @@ pub(super) use body::{
     RunStartedBody,
 };
 pub(super) use encoding::EntryKind;
-pub use export::{LedgerEntry, LedgerFilter};
+pub use export::{LedgerEntry, LedgerFilter, LedgerPart, MangledEntry};
 pub use finding::{HeadOrigin, LedgerFinding};
 pub use head::{Head, ParseHeadError};
 pub(super) use head::{read as read_head, write as write_head};
+#[cfg(test)]
+pub(super) use page::Paging;
 pub use verify::{ComparedHead, Verification};

@@ -1,15 +1,18 @@
 //! What is stored of that which a page of entries vouches for: a few statements for a whole page.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use amiwarden_core::{PlanId, Scope};
 use futures::TryStreamExt;
-use futures::future::join;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
+use super::body::DecisionsBody;
+use super::claim::{IntentClaim, OutcomeClaim};
+use super::keys::{Keys, Pointers};
 use super::packed::{Packed, pack};
-use crate::store::column::{read_scope, to_json};
+use crate::store::column::{count, read_scope, to_json};
 use crate::store::error::During;
 use crate::store::plans::plan_digest;
 use crate::store::sha::Sha;
@@ -24,19 +27,57 @@ const CHECK: &str = "check what the ledger records";
 /// What to look up.
 #[derive(Default)]
 pub(super) struct Wanted {
-    pub(super) plans: Vec<PlanId>,
-    pub(super) runs: Vec<String>,
-    pub(super) intents: Vec<i64>,
-    pub(super) outcomes: Vec<i64>,
+    plans: BTreeSet<PlanId>,
+    runs: Vec<String>,
+    intents: Numbers,
+    /// Those that undo others.
+    undoing: Numbers,
+    outcomes: Numbers,
 }
 
-/// What is there. What could not be read as what amiwarden writes is absent.
+/// Numbers of rows. Those of neighbouring entries follow each other, so they are kept as ranges.
 #[derive(Default)]
-pub(super) struct Vouched {
-    pub(super) plans: BTreeMap<PlanId, StoredPlan>,
-    pub(super) decisions: BTreeMap<(String, Scope), Vec<StoredDecision>>,
-    pub(super) intents: HashMap<i64, StoredIntent>,
-    pub(super) outcomes: HashMap<i64, Sha>,
+struct Numbers {
+    ranges: Vec<[i64; 2]>,
+}
+
+impl Numbers {
+    fn add(&mut self, number: i64) {
+        match self.ranges.last_mut() {
+            Some([first, last]) if (*first..=*last).contains(&number) => {}
+            Some([_, last]) if last.checked_add(1) == Some(number) => *last = number,
+            Some(_) | None => self.ranges.push([number; 2]),
+        }
+    }
+}
+
+/// What is stored, as it comes from SQLite.
+#[derive(Default)]
+pub(super) struct Stored {
+    runs: Vec<u8>,
+    decisions: Decisions,
+    sets: Vec<u8>,
+    intents: Vec<u8>,
+    undone: Vec<(i64, i64)>,
+    outcomes: Vec<u8>,
+}
+
+/// The changes of decisions, by the number of the run and by scope.
+type Decisions = BTreeMap<(i64, Scope), Arc<Vec<StoredDecision>>>;
+
+/// What is there. What could not be read as what amiwarden writes is absent.
+pub(super) struct Vouched<'a> {
+    /// The numbers of runs.
+    runs: HashMap<&'a [u8], i64>,
+    decisions: Decisions,
+    /// By run.
+    sets: Vec<StoredSet<'a>>,
+    keys: Keys,
+    /// By their numbers, as the outcomes.
+    intents: Vec<StoredIntent<'a>>,
+    outcomes: Vec<(i64, Sha)>,
+    /// Intents, and those that they undo.
+    undone: &'a [(i64, i64)],
 }
 
 /// A plan, and when it was made first.
@@ -56,61 +97,180 @@ pub(super) struct StoredDecision {
     pub(super) at: i64,
 }
 
-/// An intent.
-pub(super) struct StoredIntent {
-    pub(super) digest: Sha,
-    pub(super) account: Vec<u8>,
-    pub(super) region: Vec<u8>,
+/// That a run decided about a scope.
+struct StoredSet<'a> {
+    run: i64,
+    scope: i64,
+    images: i64,
+    at: i64,
+    digest: &'a [u8],
 }
 
-impl Vouched {
-    pub(super) async fn read(connection: &mut SqliteConnection, wanted: &Wanted) -> Result<Self, StoreError> {
-        let mut vouched = Self::default();
-        if !wanted.plans.is_empty() {
-            vouched.plans = plans(connection, &wanted.plans).await?;
+/// An intent, as its row holds it.
+#[derive(Clone, Copy)]
+struct StoredIntent<'a> {
+    id: i64,
+    run: i64,
+    plan: i64,
+    scope: i64,
+    index: i64,
+    at: i64,
+    image: &'a [u8],
+    step: &'a [u8],
+    before: &'a [u8],
+}
+
+impl Wanted {
+    pub(super) fn add_plan(&mut self, plan: &PlanId) {
+        if !self.plans.contains(plan) {
+            self.plans.insert(plan.clone());
         }
-        if !wanted.runs.is_empty() {
-            vouched.decisions = decisions(connection, &wanted.runs).await?;
-        }
-        let intents = packed(connection, INTENTS, &wanted.intents).await?;
-        // While SQLite reads on, this thread hashes.
-        let (outcomes, intents) =
-            join(packed(connection, OUTCOMES, &wanted.outcomes), async { read_intents(&intents) }).await;
-        vouched.intents = intents?;
-        vouched.outcomes = read_outcomes(&outcomes?)?;
-        Ok(vouched)
     }
-}
 
-async fn plans(
-    connection: &mut SqliteConnection,
-    wanted: &[PlanId],
-) -> Result<BTreeMap<PlanId, StoredPlan>, StoreError> {
-    // One after the other: a plan may be long, and each is looked at once.
-    let mut plans = BTreeMap::new();
-    for plan in wanted {
-        let row: Option<(Vec<u8>, String, i64)> = sqlx::query_as(
-            "select plan.body, run.run_key, plan.at from plan join run on run.run_id = plan.run_id
-             where plan.plan_key = ?1",
+    pub(super) fn add_run(&mut self, run: &[u8]) {
+        // A run's entries about its scopes follow each other; those that do not are looked up twice.
+        if self.runs.last().is_none_or(|last| last.as_bytes() != run) {
+            self.runs.push(String::from_utf8_lossy(run).into_owned());
+        }
+    }
+
+    pub(super) fn add_intent(&mut self, claim: &IntentClaim<'_>) {
+        self.intents.add(claim.intent);
+        if !claim.undoes.is_empty() {
+            self.undoing.add(claim.intent);
+        }
+    }
+
+    pub(super) fn add_outcome(&mut self, outcome: i64) {
+        self.outcomes.add(outcome);
+    }
+
+    /// Adds the plans to those that are known.
+    pub(super) async fn read_plans(
+        &self,
+        connection: &mut SqliteConnection,
+        plans: &mut BTreeMap<PlanId, Option<StoredPlan>>,
+    ) -> Result<(), StoreError> {
+        if self.plans.is_empty() {
+            return Ok(());
+        }
+        // Row by row: a plan may be long.
+        let mut rows = sqlx::query_as(
+            "select plan.plan_key, plan.body, run.run_key, plan.at
+             from json_each(?1)
+             cross join plan on plan.plan_key = json_each.value
+             join run on run.run_id = plan.run_id",
         )
-        .bind(plan.as_str())
-        .fetch_optional(&mut *connection)
-        .await
-        .during(CHECK)?;
-        let Some((body, run, at)) = row else { continue };
-        let digest = plan_digest(plan.as_str().as_bytes(), &body);
-        plans.insert(plan.clone(), StoredPlan { digest, run, at });
+        .bind(list(&self.plans)?)
+        .fetch(connection);
+        while let Some(row) = rows.try_next().await.during(CHECK)? {
+            let (plan, body, run, at): (String, Vec<u8>, String, i64) = row;
+            let digest = plan_digest(plan.as_bytes(), &body);
+            plans.insert(PlanId::new(plan), Some(StoredPlan { digest, run, at }));
+        }
+        for plan in &self.plans {
+            plans.entry(plan.clone()).or_default();
+        }
+        Ok(())
     }
-    Ok(plans)
+
+    /// Everything but the plans.
+    pub(super) async fn read(&self, connection: &mut SqliteConnection) -> Result<Stored, StoreError> {
+        let mut stored = Stored::default();
+        if !self.runs.is_empty() {
+            stored.runs = read_packed(connection, RUNS, list(&self.runs)?).await?;
+            let runs: BTreeSet<i64> = unpack_runs(&stored.runs)?.into_values().collect();
+            let mut numbers = Numbers::default();
+            runs.into_iter().for_each(|run| numbers.add(run));
+            stored.decisions = decisions(connection, &list(&numbers.ranges)?).await?;
+            stored.sets = packed(connection, SETS, &numbers).await?;
+        }
+        stored.intents = packed(connection, INTENTS, &self.intents).await?;
+        if !self.undoing.ranges.is_empty() {
+            stored.undone = undone(connection, &list(&self.undoing.ranges)?).await?;
+        }
+        stored.outcomes = packed(connection, OUTCOMES, &self.outcomes).await?;
+        Ok(stored)
+    }
 }
 
-async fn decisions(
-    connection: &mut SqliteConnection,
-    runs: &[String],
-) -> Result<BTreeMap<(String, Scope), Vec<StoredDecision>>, StoreError> {
+impl<'a> Vouched<'a> {
+    /// Looks up the names that the rows point to, too.
+    pub(super) async fn unpack(
+        connection: &mut SqliteConnection,
+        stored: &'a mut Stored,
+    ) -> Result<Self, StoreError> {
+        let intents = read_intents(&stored.intents)?;
+        let sets = read_sets(&stored.sets)?;
+        let mut pointers = Pointers::default();
+        pointers.scopes.extend(sets.iter().map(|set| set.scope));
+        for intent in &intents {
+            pointers.runs.insert(intent.run);
+            pointers.plans.insert(intent.plan);
+            pointers.scopes.insert(intent.scope);
+        }
+        Ok(Self {
+            decisions: std::mem::take(&mut stored.decisions),
+            runs: unpack_runs(&stored.runs)?,
+            keys: Keys::read(connection, &pointers).await?,
+            sets,
+            intents,
+            outcomes: read_outcomes(&stored.outcomes)?,
+            undone: &stored.undone,
+        })
+    }
+
+    /// The changes of decisions that a run made in a scope.
+    pub(super) fn changed(&self, run: &[u8], scope: &Scope) -> Arc<Vec<StoredDecision>> {
+        if self.decisions.is_empty() {
+            return Arc::default();
+        }
+        let Some(run) = self.runs.get(run) else { return Arc::default() };
+        self.decisions.get(&(*run, scope.clone())).cloned().unwrap_or_default()
+    }
+
+    /// Whether it is stored that the run decided at that time as the entry says.
+    pub(super) fn has_set(&self, run: &[u8], at: i64, body: &DecisionsBody) -> bool {
+        let Some(&run) = self.runs.get(run) else { return false };
+        let sets = &self.sets[self.sets.partition_point(|set| set.run < run)..];
+        sets.iter().take_while(|set| set.run == run).any(|set| {
+            set.digest == body.sha256.0
+                && set.at == at
+                && set.images == count(body.images)
+                && self.keys.scopes.get(&set.scope).is_some_and(|(account, region)| {
+                    *account == body.scope.account.as_str().as_bytes()
+                        && *region == body.scope.region.as_str().as_bytes()
+                })
+        })
+    }
+
+    /// Whether the intent is stored as the entry says, and undoes what the entry says.
+    pub(super) fn has_intent(&self, claim: &IntentClaim<'_>) -> bool {
+        let Ok(index) = self.intents.binary_search_by_key(&claim.intent, |stored| stored.id) else {
+            return false;
+        };
+        let StoredIntent { run, plan, scope, index, at, image, step, before, .. } = self.intents[index];
+        let keys = (self.keys.runs.get(&run), self.keys.plans.get(&plan), self.keys.scopes.get(&scope));
+        let (Some(run), Some(plan), Some((account, region))) = keys else { return false };
+        let undone = self.undone.iter().filter(|(undoing, _)| *undoing == claim.intent);
+        let undone: BTreeSet<i64> = undone.map(|(_, undone)| *undone).collect();
+        undone == claim.undoes.iter().copied().collect()
+            && *account == claim.scope.account.as_bytes()
+            && *region == claim.scope.region.as_bytes()
+            && intent_digest(&IntentColumns { run, plan, index, image, step, before, at }) == claim.sha256
+    }
+
+    /// Whether the outcome is stored as the entry says.
+    pub(super) fn has_outcome(&self, claim: &OutcomeClaim) -> bool {
+        let found = self.outcomes.binary_search_by_key(&claim.outcome_id, |(id, _)| *id);
+        found.is_ok_and(|index| self.outcomes[index].1 == claim.sha256)
+    }
+}
+
+async fn decisions(connection: &mut SqliteConnection, runs: &str) -> Result<Decisions, StoreError> {
     #[derive(sqlx::FromRow)]
     struct Row {
-        run_key: String,
+        run_id: i64,
         account: String,
         region: String,
         image_key: String,
@@ -118,109 +278,138 @@ async fn decisions(
         body: Option<Vec<u8>>,
         digest: Vec<u8>,
     }
-    let runs = list(runs)?;
     // Row by row: the first run of a store decides about every image.
     let mut rows = sqlx::query_as(
-        "select run.run_key, scope.account, scope.region, image.image_key, decision.at, decision.body,
+        "select decision.run_id, scope.account, scope.region, image.image_key, decision.at, decision.body,
                 decision.digest
-         from json_each(?1)
-         cross join run on run.run_key = json_each.value
-         cross join decision using (run_id)
+         from json_each(?1) as span
+         cross join decision on decision.run_id between span.value ->> 0 and span.value ->> 1
          join image using (image_id)
          join scope using (scope_id)
-         order by json_each.key, decision.decision_id",
+         order by decision.decision_id",
     )
-    .bind(&runs)
+    .bind(runs)
     .fetch(connection);
-    let mut decisions: BTreeMap<(String, Scope), Vec<StoredDecision>> = BTreeMap::new();
+    let mut decisions: BTreeMap<(i64, Scope), Vec<StoredDecision>> = BTreeMap::new();
     while let Some(row) = rows.try_next().await.during(CHECK)? {
         let row: Row = row;
         let Ok(scope) = read_scope(&row.account, row.region) else { continue };
         let digest = row.body.as_deref().map(Sha::of);
         let is_consistent = row.digest == digest.as_ref().map_or(&[][..], |digest| &digest.0);
         let decision = StoredDecision { image: row.image_key, digest, is_consistent, at: row.at };
-        decisions.entry((row.run_key, scope)).or_default().push(decision);
+        decisions.entry((row.run_id, scope)).or_default().push(decision);
     }
-    Ok(decisions)
+    Ok(decisions.into_iter().map(|(key, changed)| (key, Arc::new(changed))).collect())
+}
+
+const RUNS: &str = concat!(
+    "select ",
+    pack!(["run_id"], ["run_key"]),
+    " from json_each(?1) cross join run on run.run_key = json_each.value"
+);
+
+const SETS: &str = concat!(
+    "select ",
+    pack!(["run_id", "scope_id", "images", "at"], ["digest"]),
+    " from json_each(?1) as span
+      cross join decision_set on decision_set.run_id between span.value ->> 0 and span.value ->> 1"
+);
+
+fn unpack_runs(packed: &[u8]) -> Result<HashMap<&[u8], i64>, StoreError> {
+    let mut packed = Packed::new(packed);
+    let mut runs = HashMap::new();
+    while !packed.is_at_end() {
+        let ([run], [key]) = packed.full_row()?;
+        runs.insert(key, run);
+    }
+    Ok(runs)
+}
+
+fn read_sets(packed: &[u8]) -> Result<Vec<StoredSet<'_>>, StoreError> {
+    let mut packed = Packed::new(packed);
+    let mut sets = Vec::new();
+    while !packed.is_at_end() {
+        let ([run, scope, images, at], [digest]) = packed.full_row()?;
+        sets.push(StoredSet { run, scope, images, at, digest });
+    }
+    sets.sort_by_key(|set| set.run);
+    Ok(sets)
+}
+
+/// What these intents undo. Few intents undo anything.
+async fn undone(connection: &mut SqliteConnection, intents: &str) -> Result<Vec<(i64, i64)>, StoreError> {
+    sqlx::query_as(
+        "select undo.intent_id, undo.undone_intent_id
+         from json_each(?1) as span
+         cross join undo on undo.intent_id between span.value ->> 0 and span.value ->> 1",
+    )
+    .bind(intents)
+    .fetch_all(connection)
+    .await
+    .during(CHECK)
 }
 
 const INTENTS: &str = concat!(
     "select ",
     pack!(
-        "intent_id",
-        "run_key",
-        "plan_key",
-        "step_index",
-        "image_key",
-        "step",
-        "before",
-        "at",
-        "account",
-        "region"
+        ["intent_id", "run_id", "plan_id", "scope_id", "step_index", "at"],
+        ["image_key", "step", "before"]
     ),
-    " from (
-        select intent.intent_id, run.run_key, plan.plan_key, intent.step_index, intent.image_key, intent.step,
-               intent.before, intent.at, scope.account, scope.region
-        from json_each(?1)
-        cross join intent on intent.intent_id = json_each.value
-        join run on run.run_id = intent.run_id
-        join plan on plan.plan_id = intent.plan_id
-        join scope on scope.scope_id = intent.scope_id
-     )"
+    " from json_each(?1) as span
+      cross join intent on intent.intent_id between span.value ->> 0 and span.value ->> 1"
 );
 
 const OUTCOMES: &str = concat!(
     "select ",
-    pack!("outcome_id", "intent_id", "outcome", "report", "at"),
-    " from json_each(?1) cross join outcome on outcome.outcome_id = json_each.value"
+    pack!(["outcome_id", "intent_id", "at"], ["outcome", "report"]),
+    " from json_each(?1) as span
+      cross join outcome on outcome.outcome_id between span.value ->> 0 and span.value ->> 1"
 );
 
 /// The rows of these numbers, as the statement packs them.
 async fn packed(
     connection: &mut SqliteConnection,
     sql: &'static str,
-    wanted: &[i64],
+    wanted: &Numbers,
 ) -> Result<Vec<u8>, StoreError> {
-    if wanted.is_empty() {
+    if wanted.ranges.is_empty() {
         return Ok(Vec::new());
     }
+    read_packed(connection, sql, list(&wanted.ranges)?).await
+}
+
+async fn read_packed(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    wanted: String,
+) -> Result<Vec<u8>, StoreError> {
     let packed: Option<Vec<u8>> =
-        sqlx::query_scalar(sql).bind(list(wanted)?).fetch_one(connection).await.during(CHECK)?;
+        sqlx::query_scalar(sql).bind(wanted).fetch_one(connection).await.during(CHECK)?;
     Ok(packed.unwrap_or_default())
 }
 
-fn read_intents(packed: &[u8]) -> Result<HashMap<i64, StoredIntent>, StoreError> {
+fn read_intents(packed: &[u8]) -> Result<Vec<StoredIntent<'_>>, StoreError> {
     let mut packed = Packed::new(packed);
-    let mut intents = HashMap::new();
+    let mut intents = Vec::new();
     while !packed.is_at_end() {
-        let id = packed.integer()?;
-        let columns = IntentColumns {
-            run: packed.bytes()?,
-            plan: packed.bytes()?,
-            index: packed.integer()?,
-            image: packed.bytes()?,
-            step: packed.bytes()?,
-            before: packed.bytes()?,
-            at: packed.integer()?,
-        };
-        let digest = intent_digest(&columns);
-        let (account, region) = (packed.bytes()?.to_vec(), packed.bytes()?.to_vec());
-        intents.insert(id, StoredIntent { digest, account, region });
+        let ([id, run, plan, scope, index, at], [image, step, before]) = packed.full_row()?;
+        intents.push(StoredIntent { id, run, plan, scope, index, at, image, step, before });
     }
+    intents.sort_by_key(|intent| intent.id);
     Ok(intents)
 }
 
-fn read_outcomes(packed: &[u8]) -> Result<HashMap<i64, Sha>, StoreError> {
+fn read_outcomes(packed: &[u8]) -> Result<Vec<(i64, Sha)>, StoreError> {
     let mut packed = Packed::new(packed);
-    let mut outcomes = HashMap::new();
+    let mut outcomes = Vec::new();
     while !packed.is_at_end() {
-        let (id, intent) = (packed.integer()?, IntentId(packed.integer()?));
-        let (outcome, report, at) = (packed.bytes()?, packed.bytes()?, packed.integer()?);
-        outcomes.insert(id, outcome_digest(intent, outcome, report, at));
+        let ([id, intent, at], [outcome, report]) = packed.full_row()?;
+        outcomes.push((id, outcome_digest(IntentId(intent), outcome, report, at)));
     }
+    outcomes.sort_by_key(|(id, _)| *id);
     Ok(outcomes)
 }
 
-fn list<T: Serialize>(wanted: &[T]) -> Result<String, StoreError> {
+fn list<T: Serialize + ?Sized>(wanted: &T) -> Result<String, StoreError> {
     to_json("a list of rows", wanted)
 }

@@ -13,5 +13,7 @@ mod plans;
 
 mod runs;
 mod scope_counts;
+mod specimen;
 mod steps;
 mod tampering;
+mod vouched;
