@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use amiwarden_core::{
-    CallError, CandidateUses, CloudReader, Gap, Image, ImageId, ImageUse, LaunchPermissions, Listing,
-    RetentionRule, Scope, Snapshot, SnapshotId, Source, TemplateVersions, Timestamp,
+    CallCounts, CallError, CandidateUses, CloudReader, Gap, Image, ImageId, ImageUse, LaunchPermissions,
+    Listing, RetentionRule, Scope, Snapshot, SnapshotId, Source, TemplateVersions, Timestamp,
 };
 
 use crate::client::Services;
@@ -123,5 +123,9 @@ impl CloudReader for Ec2Reader {
 
     fn calls_sent(&self) -> u64 {
         self.cloud.services.log.sent()
+    }
+
+    fn calls(&self) -> CallCounts {
+        self.cloud.services.log.counts()
     }
 }

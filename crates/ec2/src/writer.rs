@@ -1,6 +1,6 @@
 //! The port for changing, over EC2.
 
-use amiwarden_core::{Call, CallError, CallErrorKind, CloudWriter, ImageId, Receipt};
+use amiwarden_core::{Call, CallCounts, CallError, CallErrorKind, CloudWriter, ImageId, Receipt};
 use aws_sdk_ec2::Client;
 
 use crate::call_log::CallLog;
@@ -41,6 +41,10 @@ impl CloudWriter for Ec2Writer {
 
     fn calls_sent(&self) -> u64 {
         self.log.sent()
+    }
+
+    fn calls(&self) -> CallCounts {
+        self.log.counts()
     }
 }
 
