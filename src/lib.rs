@@ -6,7 +6,7 @@
 //! ```text
 //! cli ─> cycle ─> executor ─> store
 //!  │       └─> amiwarden-core (decide, guard, plan)
-//!  ├─> config, policies, report, telemetry, progress
+//!  ├─> config, policies, report, metrics, telemetry, progress
 //!  └─> amiwarden-ec2, amiwarden-policy, amiwarden-sandbox
 //! ```
 
@@ -17,6 +17,7 @@ mod digest;
 mod driver;
 mod executor;
 mod explanation;
+mod metrics;
 mod notify;
 mod pause;
 pub mod policies;

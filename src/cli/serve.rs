@@ -13,6 +13,7 @@ use super::{interrupt, prepare, terminal};
 use crate::config::Config;
 use crate::driver::control::{Phase, PolicyStatus, Status, channel};
 use crate::driver::{Driver, Supervisor};
+use crate::metrics::Metrics;
 use crate::notify::{Courier, Notifiers, Surroundings};
 use crate::pause::PauseFile;
 use crate::report::{List, ListColumn};
@@ -42,6 +43,7 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs) -> Result<Outcome, 
     notifiers.warn_of_secrets();
     let (notifiers, courier) = Courier::new(notifiers, rules.config.store.path.clone());
     let (stop, stop_now) = interrupt::stop_on_signals();
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), PauseFile::of(&rules.config))?;
     let (_control, desk) = channel(first_status(&rules, now), PauseFile::of(&rules.config));
     let driver = Driver {
         load: loader(global, &rules.config),
@@ -50,6 +52,7 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs) -> Result<Outcome, 
         desk,
         notifiers,
         supervisor: Supervisor::of_this_process(),
+        metrics,
         host,
         stop,
         stop_now,
