@@ -39,11 +39,12 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs) -> Result<Outcome, 
     cloud.seed(&store).await?;
 
     let publisher = cloud.connection.publisher();
-    let notifiers = Notifiers::new(&rules.config.notify, Some(publisher), Surroundings::REAL)?;
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), PauseFile::of(&rules.config))?;
+    let notifiers = Notifiers::new(&rules.config.notify, Some(publisher), Surroundings::REAL)?
+        .counted_by(metrics.clone());
     notifiers.warn_of_secrets();
     let (notifiers, courier) = Courier::new(notifiers, rules.config.store.path.clone());
     let (stop, stop_now) = interrupt::stop_on_signals();
-    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), PauseFile::of(&rules.config))?;
     let (_control, desk) = channel(first_status(&rules, now), PauseFile::of(&rules.config));
     let driver = Driver {
         load: loader(global, &rules.config),

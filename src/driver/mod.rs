@@ -359,7 +359,8 @@ impl Driving {
             return;
         }
         let publisher = self.parts.connection.publisher();
-        match Notifiers::new(&rules.config.notify, Some(publisher), Surroundings::REAL) {
+        let notifiers = Notifiers::new(&rules.config.notify, Some(publisher), Surroundings::REAL);
+        match notifiers.map(|it| it.counted_by(self.parts.metrics.clone())) {
             Ok(notifiers) => {
                 notifiers.warn_of_secrets();
                 self.parts.notifiers.send_replace(Arc::new(notifiers));

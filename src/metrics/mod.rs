@@ -115,6 +115,11 @@ impl NotifierKind {
             Self::Command => "command",
         }
     }
+
+    /// The kind of this name, as the configuration has it.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
 }
 
 /// What became of a notification.
@@ -220,7 +225,6 @@ impl Metrics {
     }
 
     /// A notification was delivered, or given up.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the notifiers call it"))]
     pub(crate) fn notified(&self, kind: NotifierKind, result: Notified) {
         *self.told.state().counted.notified.entry((kind, result)).or_default() += 1;
     }

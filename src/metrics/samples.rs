@@ -58,12 +58,6 @@ impl Samples {
         self.values.get(series.name).into_iter().flatten().map(|(labels, value)| (labels, *value))
     }
 
-    /// How many there are.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.values.values().map(BTreeMap::len).sum()
-    }
-
     fn entry<const N: usize>(
         &mut self,
         series: &Series,
