@@ -11,7 +11,7 @@ use std::time::Duration;
 use amiwarden::store::{DecisionEntry, DecisionRecord, NewRun, PolicyRecord, Standing, Store, StoreOptions};
 use amiwarden_core::{
     CycleReport, FactReading, Image, ImageId, Inventory, Listing, Mode, Opinion, Plan, PlanId, PolicyName,
-    Proposal, Region, RuleRef, RunId, Scope, ScopeReport, Timestamp, Verdict, Wish,
+    Proposal, Region, RuleRef, RunId, Scope, ScopeFigures, ScopeReport, Timestamp, Verdict, Wish,
 };
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use serde_json::json;
@@ -122,6 +122,7 @@ impl Day {
                     images: IMAGES as usize,
                     gaps: Vec::new(),
                     dry_run_error: None,
+                    figures: ScopeFigures::default(),
                 }],
                 steps: Vec::new(),
                 held: Vec::new(),
@@ -133,6 +134,7 @@ impl Day {
                 api_calls: 12,
                 estimate: amiwarden_core::Estimate::default(),
                 interrupted: false,
+                figures: amiwarden_core::Figures::default(),
             },
         }
     }

@@ -6,7 +6,7 @@
 //! ```text
 //! cli ─> cycle ─> executor ─> store
 //!  │       └─> amiwarden-core (decide, guard, plan)
-//!  ├─> config, policies, report, telemetry, progress
+//!  ├─> config, policies, report, metrics, telemetry, progress
 //!  └─> amiwarden-ec2, amiwarden-policy, amiwarden-sandbox
 //! ```
 
@@ -18,6 +18,7 @@ mod driver;
 mod executor;
 mod explanation;
 mod http;
+mod metrics;
 mod notify;
 mod pause;
 pub mod policies;

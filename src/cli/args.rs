@@ -143,6 +143,9 @@ pub(crate) struct RunArgs {
     /// Exit with 3 when changes are due
     #[arg(long)]
     pub(crate) exit_code: bool,
+    /// Write the run's metrics to this file, for the textfile collector of Prometheus's node exporter: its name has to end with .prom
+    #[arg(long, value_name = "PATH")]
+    pub(crate) metrics_file: Option<PathBuf>,
 }
 
 /// `serve`
@@ -163,6 +166,9 @@ pub(crate) struct ApplyArgs {
     /// Exit with 3 when changes of the plan are not carried out
     #[arg(long)]
     pub(crate) exit_code: bool,
+    /// Write the run's metrics to this file, for the textfile collector of Prometheus's node exporter: its name has to end with .prom
+    #[arg(long, value_name = "PATH")]
+    pub(crate) metrics_file: Option<PathBuf>,
 }
 
 /// `plan`
@@ -171,6 +177,9 @@ pub(crate) struct PlanArgs {
     /// Exit with 3 when changes are due
     #[arg(long)]
     pub(crate) exit_code: bool,
+    /// Write the run's metrics to this file, for the textfile collector of Prometheus's node exporter: its name has to end with .prom
+    #[arg(long, value_name = "PATH")]
+    pub(crate) metrics_file: Option<PathBuf>,
 }
 
 /// `undo`

@@ -1,5 +1,7 @@
 //! `run`, `plan`, `apply`, `undo` and `accept`.
 
+use std::path::PathBuf;
+
 use amiwarden_core::{CycleReport, Mode, RunId, Timestamp};
 use anyhow::{Context, anyhow};
 use tracing::Instrument;
@@ -10,6 +12,7 @@ use super::earlier::{stored_plan, what_to_undo};
 use super::failure::{Failure, Outcome};
 use super::{interrupt, prepare, terminal};
 use crate::cycle::Acceptance;
+use crate::metrics::SingleRun;
 use crate::notify::{Ended, Notifiers, Surroundings};
 use crate::progress::Progress;
 use crate::report::{Format, render};
@@ -51,6 +54,7 @@ struct Wishes {
     enforce: EnforceArgs,
     acceptance: Acceptance,
     exit_code: bool,
+    metrics_file: Option<PathBuf>,
 }
 
 pub(super) async fn run(global: &Global, args: &RunArgs) -> Result<Outcome, Failure> {
@@ -59,25 +63,27 @@ pub(super) async fn run(global: &Global, args: &RunArgs) -> Result<Outcome, Fail
         collapse: args.accept.contains(&AcceptableGuard::Collapse),
         clock: args.accept.contains(&AcceptableGuard::Clock),
     };
-    let wishes = Wishes { enforce: args.enforce, acceptance, exit_code: args.exit_code };
+    let (exit_code, metrics_file) = (args.exit_code, args.metrics_file.clone());
+    let wishes = Wishes { enforce: args.enforce, acceptance, exit_code, metrics_file };
     perform(global, Request::Run, wishes).await
 }
 
 pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<Outcome, Failure> {
     let enforce = EnforceArgs { enforce: false, yes: false };
-    let wishes = Wishes { enforce, acceptance: Acceptance::default(), exit_code: args.exit_code };
+    let (exit_code, metrics_file) = (args.exit_code, args.metrics_file.clone());
+    let wishes = Wishes { enforce, acceptance: Acceptance::default(), exit_code, metrics_file };
     perform(global, Request::Plan, wishes).await
 }
 
 pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<Outcome, Failure> {
-    let wishes =
-        Wishes { enforce: args.enforce, acceptance: Acceptance::default(), exit_code: args.exit_code };
+    let (exit_code, metrics_file) = (args.exit_code, args.metrics_file.clone());
+    let wishes = Wishes { enforce: args.enforce, acceptance: Acceptance::default(), exit_code, metrics_file };
     perform(global, Request::Apply(args.plan.clone()), wishes).await
 }
 
 pub(super) async fn undo(global: &Global, args: &UndoArgs) -> Result<Outcome, Failure> {
     let enforce = EnforceArgs { enforce: true, yes: args.yes };
-    let wishes = Wishes { enforce, acceptance: Acceptance::default(), exit_code: false };
+    let wishes = Wishes { enforce, acceptance: Acceptance::default(), exit_code: false, metrics_file: None };
     perform(global, Request::Undo(args.clone()), wishes).await
 }
 
@@ -172,17 +178,29 @@ async fn perform_as(
         terminal::note(&String::from_utf8_lossy(&text));
         terminal::ask(&format!("Carry out {}?", preview.counts()), &stop).await
     };
+    let started_at = Timestamp::now();
     let performed = Box::pin(run.perform(order, confirm)).await;
     progress.clear();
+    let single_run = SingleRun { command: request.command(), rules: &rules, store: &store, started_at };
     let Performed { report, prospect } = match performed {
         Ok(performed) => performed,
         Err(error) => {
+            if let Some(file) = &wishes.metrics_file
+                && let Err(error) = single_run.write(None, file).await
+            {
+                // The failure of the run is what is told in the end.
+                terminal::note(&format!("{:#}", anyhow!(error)));
+            }
             Box::pin(notifiers.tell_once(&store, Ended::Failure(&run_id, &error), &stop)).await;
             return Err(error.into());
         }
     };
     // The report first: were the store to fail now, nobody would know otherwise what was done.
     let recorded = store.finish_run(&report).await;
+    let measured = match &wishes.metrics_file {
+        Some(file) => single_run.write(Some(&report), file).await,
+        None => Ok(()),
+    };
     let mut out = Vec::new();
     render(&report, global.format.into(), &terminal::style(global), &mut out)?;
     let printed = terminal::print(&out);
@@ -192,6 +210,7 @@ async fn perform_as(
     cloud.close().await;
     recorded?;
     closed?;
+    measured?;
     printed.context("the report could not be printed; what was done is recorded (`amiwarden history`)")?;
     Ok(outcome(&report, &request, wishes.exit_code))
 }

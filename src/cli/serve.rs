@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::driver::control::{Control, Phase, PolicyStatus, Status, channel};
 use crate::driver::{Driver, Supervisor};
 use crate::http::{self, Limits, RenderMetrics, Token};
+use crate::metrics::Metrics;
 use crate::notify::{Courier, Notifiers, Surroundings};
 use crate::pause::PauseFile;
 use crate::report::{List, ListColumn};
@@ -40,14 +41,17 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs) -> Result<Outcome, 
     cloud.seed(&store).await?;
 
     let publisher = cloud.connection.publisher();
-    let notifiers = Notifiers::new(&rules.config.notify, Some(publisher), Surroundings::REAL)?;
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), PauseFile::of(&rules.config))?;
+    let notifiers = Notifiers::new(&rules.config.notify, Some(publisher), Surroundings::REAL)?
+        .counted_by(metrics.clone());
     notifiers.warn_of_secrets();
     let (notifiers, courier) = Courier::new(notifiers, rules.config.store.path.clone());
     let (stop, stop_now) = interrupt::stop_on_signals();
     let (control, desk) = channel(first_status(&rules, now), PauseFile::of(&rules.config));
     // Beside the driver, and up until that has ended: whoever watches sees it stop.
     let stop_http = CancellationToken::new();
-    let render: RenderMetrics = Box::new(|| Ok(String::new()));
+    let rendered = metrics.clone();
+    let render: RenderMetrics = Box::new(move || Ok(rendered.render()?));
     let server = answer_http(&rules.config, control, render, stop_http.clone()).await?;
     let driver = Driver {
         load: loader(global, &rules.config),
@@ -56,6 +60,7 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs) -> Result<Outcome, 
         desk,
         notifiers,
         supervisor: Supervisor::of_this_process(),
+        metrics,
         host,
         stop,
         stop_now,

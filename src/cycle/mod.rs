@@ -9,6 +9,7 @@ mod evidence;
 mod forecast;
 mod obstacles;
 mod standing;
+mod stopwatch;
 mod survey;
 mod undo;
 
@@ -16,9 +17,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use amiwarden_core::{
-    Assembled, Circumstances, CloudReader, CloudWriter, Conflict, CycleReport, Duration, Guard, ImageId,
-    Kept, Limits, Mode, Plan, PolicyErrorReport, Rehearsal, RunId, Scope, ScopeReport, StepOutcome,
-    StepReport, Tally, Timestamp, UsageSettings, clock_doubt, estimate,
+    Assembled, Became, CallCounts, Circumstances, CloudReader, CloudWriter, Conflict, CyclePhase,
+    CycleReport, Duration, Figures, Guard, ImageId, Kept, Limits, Mode, Plan, PolicyErrorReport, Rehearsal,
+    RunId, Scope, ScopeFigures, ScopeReport, StepOutcome, StepReport, Tally, Timestamp, UsageSettings,
+    clock_doubt, count_decisions, estimate, saved, scope_figures,
 };
 use futures::{StreamExt, TryStreamExt};
 use tokio::task::JoinError;
@@ -32,6 +34,7 @@ use crate::store::{ScopeCount, Store, StoreError};
 
 pub(crate) use evidence::{Background, Planner};
 pub(crate) use forecast::{Approaching, Horizon, Notice, Prospect};
+pub(crate) use stopwatch::Stopwatch;
 pub(crate) use survey::{RuleBook, Survey, ask_policies, list_images};
 pub(crate) use undo::{UNDO, Undoes};
 
@@ -66,6 +69,7 @@ pub(crate) struct Cycle<'a, R, W> {
     pub(crate) settle_after: Duration,
     pub(crate) speed: &'a SpeedConfig,
     pub(crate) clock: Clock,
+    pub(crate) stopwatch: &'a Stopwatch,
     pub(crate) stop: &'a CancellationToken,
     pub(crate) progress: &'a Progress,
 }
@@ -113,6 +117,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
     /// whoever means to keep it.
     pub(crate) async fn plan(&self, acceptance: Acceptance) -> Result<Planned, CycleError> {
         self.progress.phase("reading images and asking the policies");
+        let timing = self.stopwatch.start(CyclePhase::Survey, self.clock);
         let surveys = futures::stream::iter(self.links).map(|link| self.survey(link, acceptance));
         let mut surveys: Vec<(Survey, ClockDoubt)> =
             surveys.buffer_unordered(self.speed.concurrent_scopes).try_collect().await?;
@@ -124,7 +129,10 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         }
         let mut surveys: Vec<Survey> = surveys.into_iter().map(|(survey, _)| survey).collect();
 
+        drop(timing);
+
         self.progress.phase("proving that nothing uses what is to go");
+        let _timing = self.stopwatch.start(CyclePhase::Prove, self.clock);
         let mut assembled = self.assemble(&mut surveys, &backgrounds).await;
         let mut accepted_plan = None;
         if accept(acceptance, &assembled.plan, &mut backgrounds) {
@@ -156,6 +164,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
     /// the plan have them.
     pub(crate) async fn record_decisions(&self, planned: &Planned) -> Result<(), CycleError> {
         self.progress.phase("recording the decisions");
+        let _timing = self.stopwatch.start(CyclePhase::Record, self.clock);
         for survey in &planned.surveys {
             let scope = &survey.inventory.scope;
             let tripped = |guard| {
@@ -239,6 +248,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         scopes: &mut [ScopeReport],
     ) -> Result<Vec<Rehearsal>, CycleError> {
         self.progress.phase_of("rehearsing with DryRun", plan.steps.len());
+        let _timing = self.stopwatch.start(CyclePhase::Rehearse, self.clock);
         let rehearsals = futures::stream::iter(self.links).map(|link| async move {
             let scope = link.reader.scope();
             let steps: Vec<_> =
@@ -270,6 +280,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         obstacles: &BTreeMap<usize, StepOutcome>,
         undoes: &Undoes,
     ) -> Result<Vec<StepReport>, CycleError> {
+        let _timing = self.stopwatch.start(CyclePhase::Enforce, self.clock);
         let mut reports: Vec<StepReport> = rehearsals
             .iter()
             .enumerate()
@@ -340,7 +351,8 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
     }
 
     /// The report of the run so far: what became of the steps of `plan`, and what was found today.
-    pub(crate) fn report(&self, planned: Planned, plan: &Plan, steps: Vec<StepReport>) -> CycleReport {
+    pub(crate) fn report(&self, mut planned: Planned, plan: &Plan, steps: Vec<StepReport>) -> CycleReport {
+        let figures = self.figures(&mut planned, plan, &steps);
         CycleReport {
             run_id: self.run_id.clone(),
             plan_id: plan.id.clone(),
@@ -362,6 +374,30 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
                 .sum(),
             estimate: estimate(plan, &self.speed.pace, self.speed.concurrent_scopes, self.started_at),
             interrupted: self.stop.is_cancelled(),
+            figures,
+        }
+    }
+
+    /// Counts what the metrics need besides, and puts into `planned` what concerns one scope.
+    fn figures(&self, planned: &mut Planned, plan: &Plan, steps: &[StepReport]) -> Figures {
+        let became = Became { steps: &plan.steps, reports: steps, held: &planned.plan.held };
+        for survey in &planned.surveys {
+            let of_survey = |report: &&mut ScopeReport| report.scope == survey.inventory.scope;
+            if let Some(report) = planned.scopes.iter_mut().find(of_survey) {
+                let (min_hold, now) = (self.limits.min_hold, self.started_at);
+                report.figures = scope_figures(&survey.inventory, &survey.facts, became, min_hold, now);
+            }
+        }
+        let mut calls = CallCounts::default();
+        for link in self.links {
+            calls.extend(&link.reader.calls());
+            calls.extend(&link.writer.calls());
+        }
+        Figures {
+            phases: self.stopwatch.durations(),
+            calls,
+            decisions: count_decisions(planned.surveys.iter().flat_map(|survey| &survey.decisions)),
+            saved: saved(planned.surveys.iter().map(|survey| &survey.inventory), became),
         }
     }
 }
@@ -378,6 +414,7 @@ fn scope_report(survey: &Survey) -> ScopeReport {
         images: inventory.images.len(),
         gaps: inventory.gaps().map(|(source, gap)| (source, gap.clone())).collect(),
         dry_run_error: None,
+        figures: ScopeFigures::default(),
     }
 }
 

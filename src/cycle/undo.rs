@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use amiwarden_core::{
     Because, Change, CloudReader, CloudWriter, DoneChange, Guard, Held, Image, ImageId, ImageState,
     Inventory, Kept, LaunchPermissions, Listing, Plan, PolicyName, Present, Proof, RuleRef, Scope,
-    ScopeReport, SnapshotId, Source, Step, Undo, prove, undo,
+    ScopeFigures, ScopeReport, SnapshotId, Source, Step, Undo, prove, undo,
 };
 
 use super::evidence::{ask_about, fetch_usage};
@@ -74,8 +74,13 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         let undoes = undoes.map(|(index, (_, intents))| (index, intents.clone())).collect();
         let mut plan = Plan::of_steps(all.steps.into_iter().map(|(step, _)| step).collect());
         plan.held = all.held;
-        let scope_report =
-            |(scope, images)| ScopeReport { scope, images, gaps: Vec::new(), dry_run_error: None };
+        let scope_report = |(scope, images)| ScopeReport {
+            scope,
+            images,
+            gaps: Vec::new(),
+            dry_run_error: None,
+            figures: ScopeFigures::default(),
+        };
         let planned = Planned {
             plan,
             kept: all.kept,

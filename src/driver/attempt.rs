@@ -41,6 +41,8 @@ pub(super) struct Attempt {
 /// What came of it.
 pub(super) struct Ended {
     pub(super) run_id: RunId,
+    /// The schedule that asked for it.
+    pub(super) schedule: String,
     /// Still open, for what has to be recorded besides; none where it could not be opened.
     pub(super) store: Option<Store>,
     pub(super) result: Result<CycleReport, AttemptError>,
@@ -63,12 +65,19 @@ pub(super) enum AttemptError {
     Run(#[from] RunError),
 }
 
+impl AttemptError {
+    /// Whether the ledger does not go with the head that is kept outside.
+    pub(super) fn is_about_the_ledger(&self) -> bool {
+        matches!(self, Self::Open(OpenStoreError::Head { .. }))
+    }
+}
+
 impl Attempt {
     pub(super) async fn perform(self) -> Ended {
-        let run_id = self.run_id.clone();
+        let (run_id, schedule) = (self.run_id.clone(), self.tick.schedule.clone());
         let store = match self.open_store().await {
             Ok(store) => store,
-            Err(error) => return Ended { run_id, store: None, result: Err(error.into()) },
+            Err(error) => return Ended { run_id, schedule, store: None, result: Err(error.into()) },
         };
         let result = match self.run(&store).await {
             Ok(Performed { report, prospect }) => {
@@ -80,7 +89,7 @@ impl Attempt {
                 Err(error)
             }
         };
-        Ended { run_id, store: Some(store), result }
+        Ended { run_id, schedule, store: Some(store), result }
     }
 
     async fn open_store(&self) -> Result<Store, OpenStoreError> {
@@ -149,7 +158,7 @@ impl Attempt {
 }
 
 /// The scopes that a schedule looks at.
-fn scopes(connection: &Connection, schedule: Option<&Schedule>) -> Vec<Scope> {
+pub(super) fn scopes(connection: &Connection, schedule: Option<&Schedule>) -> Vec<Scope> {
     let mut scopes = connection.scopes();
     if let Some(schedule) = schedule {
         scopes.retain(|scope| {

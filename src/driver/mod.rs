@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::metrics::{LedgerCheck, Metrics, ON_REQUEST, PolicySetInfo, Skipped};
 use crate::notify::{Notifiers, Surroundings};
 use crate::rules::Rules;
 use crate::run::Judgement;
@@ -39,6 +40,9 @@ use pulse::Pulse;
 use reloads::{Reason, Reloads};
 pub(crate) use supervisor::Supervisor;
 
+/// So often every entry of the ledger is looked at, when a run has ended.
+const LEDGER_CHECK_EVERY: std::time::Duration = std::time::Duration::from_hours(1);
+
 /// Reads configuration and policies again.
 pub(crate) type Load = Box<dyn Fn() -> anyhow::Result<Rules> + Send + Sync>;
 
@@ -51,6 +55,7 @@ pub(crate) struct Driver {
     /// Who is told of runs. The courier hears of it when they change.
     pub(crate) notifiers: watch::Sender<Arc<Notifiers>>,
     pub(crate) supervisor: Supervisor,
+    pub(crate) metrics: Metrics,
     /// Tells this host from others, for the jitter.
     pub(crate) host: String,
     /// To stop after the step in flight.
@@ -85,9 +90,11 @@ impl Driver {
         let mut reloads =
             Reloads::start(self.rules.config.policies.dir.as_deref()).map_err(DriveError::Signals)?;
         let mut agenda = Agenda::open(&self.rules, &store, &self.host).await?;
+        self.tell_first(&store).await?;
         store.close().await?;
         drop(store);
-        let mut driver = Driving { parts: self, current: None, is_stopping: false };
+        let mut driver =
+            Driving { parts: self, current: None, is_stopping: false, ledger_checked: Some(Instant::now()) };
         driver.publish_schedules(&agenda);
         driver.tell_next();
         driver.parts.supervisor.ready();
@@ -126,6 +133,21 @@ impl Driver {
     }
 }
 
+impl Driver {
+    /// Tells the metrics what is so before anything has happened.
+    async fn tell_first(&self, store: &Store) -> Result<(), StoreError> {
+        let metrics = &self.metrics;
+        metrics.schedules(names(&self.rules));
+        metrics.policies(PolicySetInfo::of(&self.rules, Timestamp::now()));
+        metrics.recall(store).await?;
+        metrics.look_at(store, LedgerCheck::Whole).await
+    }
+}
+
+fn names(rules: &Rules) -> impl Iterator<Item = &str> {
+    rules.config.schedules.iter().map(|it| it.schedule.name.as_str())
+}
+
 async fn finished(current: &mut Option<Current>) -> Ended {
     match current {
         Some(current) => current.future.as_mut().await,
@@ -139,6 +161,8 @@ struct Driving {
     current: Option<Current>,
     /// Once the order to stop was heard.
     is_stopping: bool,
+    /// When every entry of the ledger was last looked at.
+    ledger_checked: Option<Instant>,
 }
 
 impl Driving {
@@ -160,10 +184,12 @@ impl Driving {
             AtRing::Busy => {
                 tracing::warn!(schedule = %ring.schedule, "schedule {} is due while a run is under way: skipped", ring.schedule);
                 agenda.note(ring, TickBecame::Busy);
+                self.parts.metrics.skipped(&ring.schedule, Skipped::Busy);
             }
             AtRing::Missed => {
                 tracing::warn!(schedule = %ring.schedule, "schedule {} was due at {}: missed", ring.schedule, ring.due_at);
                 agenda.note(ring, TickBecame::Missed);
+                self.parts.metrics.skipped(&ring.schedule, Skipped::Missed);
             }
         }
         self.publish_schedules(agenda);
@@ -178,12 +204,14 @@ impl Driving {
         let (command, tick) = if let Some(ring) = ring {
             (format!("schedule {}", ring.schedule), tick(ring, TickBecame::Started, &run_id))
         } else {
-            let asked = Ring { schedule: "on request".to_owned(), due_at: now };
-            ("on request".to_owned(), tick(&asked, TickBecame::Asked, &run_id))
+            let asked = Ring { schedule: ON_REQUEST.to_owned(), due_at: now };
+            (ON_REQUEST.to_owned(), tick(&asked, TickBecame::Asked, &run_id))
         };
         let rules =
             schedule.map_or_else(|| Rules::clone(&self.parts.rules), |it| self.parts.rules.for_schedule(it));
         let pulse = Pulse::begin(Instant::now());
+        let scopes = attempt::scopes(&self.parts.connection, schedule);
+        self.parts.metrics.attempted(&tick.schedule, &scopes, now);
         let attempt = Attempt {
             run_id: run_id.clone(),
             command: command.clone(),
@@ -206,6 +234,7 @@ impl Driving {
     async fn conclude(&mut self, ended: Ended, agenda: &mut Agenda) {
         let (ok, summary) = match &ended.result {
             Ok(report) => {
+                self.parts.metrics.finished(&ended.schedule, report);
                 let totals = report.totals();
                 let summary = format!(
                     "run {}: {} images, {} steps ({} done, {} failed), {} held",
@@ -220,12 +249,17 @@ impl Driving {
                 (ok, summary)
             }
             Err(error) => {
+                self.parts.metrics.failed(&ended.schedule);
+                if error.is_about_the_ledger() {
+                    self.parts.metrics.ledger(None, Some(false));
+                }
                 let error = chain(error);
                 tracing::error!(run_id = %ended.run_id, "the run failed: {error}");
                 (false, format!("run {} failed: {error}", ended.run_id))
             }
         };
         if let Some(store) = ended.store {
+            self.look_at(&store).await;
             let recorded = match agenda.record(&store).await {
                 Ok(()) => store.close().await,
                 Err(error) => Err(error),
@@ -247,6 +281,20 @@ impl Driving {
         self.tell_next();
     }
 
+    /// Tells the metrics how the store stands. Every entry of the ledger is looked at once in a while.
+    async fn look_at(&mut self, store: &Store) {
+        let is_due = self.ledger_checked.is_none_or(|at| at.elapsed() >= LEDGER_CHECK_EVERY);
+        let check = if is_due { LedgerCheck::Whole } else { LedgerCheck::Head };
+        match self.parts.metrics.look_at(store, check).await {
+            Ok(()) if is_due => self.ledger_checked = Some(Instant::now()),
+            Ok(()) => {}
+            Err(error) => {
+                let error = chain(&error);
+                tracing::error!(error, "the metrics lack what the store knows: {error}");
+            }
+        }
+    }
+
     /// Reads everything again. What cannot be used leaves what is in force as it is.
     async fn reload(
         &mut self,
@@ -265,6 +313,7 @@ impl Driving {
                 reloads.watch_again(self.parts.rules.config.policies.dir.as_deref());
                 agenda.replace(&self.parts.rules, Timestamp::now()).await?;
                 let rules = Arc::clone(&self.parts.rules);
+                self.parts.metrics.schedules(names(&rules));
                 let count = rules.book.policies.policies().len();
                 let digest = rules.digest_of_policies();
                 self.parts.desk.publish(|status| {
@@ -274,11 +323,15 @@ impl Driving {
                             "configuration and policies read again: {count} policies in force"
                         );
                     }
+                    if status.policies.digest != digest {
+                        status.policies.loaded_at = Timestamp::now();
+                    }
                     status.policies.digest = digest;
                     status.policies.count = count;
-                    status.policies.loaded_at = Timestamp::now();
                     status.policies.rejected = None;
                 });
+                let loaded_at = self.parts.desk.status().policies.loaded_at;
+                self.parts.metrics.policies(PolicySetInfo::of(&rules, loaded_at));
                 self.publish_schedules(agenda);
             }
             Err(error) => {
@@ -289,6 +342,7 @@ impl Driving {
                 );
                 // A directory that is being replaced may be back under the same name.
                 reloads.watch_again(self.parts.rules.config.policies.dir.as_deref());
+                self.parts.metrics.policies_refused();
                 self.parts.desk.publish(|status| status.policies.rejected = Some(error));
             }
         }
@@ -305,7 +359,8 @@ impl Driving {
             return;
         }
         let publisher = self.parts.connection.publisher();
-        match Notifiers::new(&rules.config.notify, Some(publisher), Surroundings::REAL) {
+        let notifiers = Notifiers::new(&rules.config.notify, Some(publisher), Surroundings::REAL);
+        match notifiers.map(|it| it.counted_by(self.parts.metrics.clone())) {
             Ok(notifiers) => {
                 notifiers.warn_of_secrets();
                 self.parts.notifiers.send_replace(Arc::new(notifiers));

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::{Jitter, Next, next_attempt};
 use super::{Notifiers, command, courier, http};
 use crate::config::{Channel, ReadSecretError, SecretFile};
+use crate::metrics::{Notified, NotifierKind};
 use crate::store::{NewNotification, NotificationFate, Outbox, PendingNotification, StoreError};
 
 /// What came of one look at the queue.
@@ -79,6 +80,7 @@ impl Notifiers {
                 () = stop.cancelled() => return Ok(None),
             };
             log(pending, &fate);
+            self.count(pending, &fate);
             outbox.settle(pending.id, &fate, (self.surroundings.clock)()).await?;
             Ok::<_, StoreError>(Some(fate))
         });
@@ -127,6 +129,19 @@ impl Notifiers {
             () = watch => {}
         }
         outbox.pending().await
+    }
+
+    fn count(&self, pending: &PendingNotification, fate: &NotificationFate) {
+        let result = match fate {
+            NotificationFate::Delivered => Notified::Delivered,
+            NotificationFate::GivenUp { .. } | NotificationFate::Dropped { .. } => Notified::Failed,
+            NotificationFate::TryAgain { .. } => return,
+        };
+        if let Some(metrics) = &self.metrics
+            && let Some(kind) = NotifierKind::named(&pending.notification.kind)
+        {
+            metrics.notified(kind, result);
+        }
     }
 
     /// Tries one notification.

@@ -39,6 +39,7 @@ use uuid::Uuid;
 use crate::config::{Channel, NotifierConfig, NotifyEvent, SecretFile};
 use crate::cycle::{Horizon, Prospect};
 use crate::executor::Clock;
+use crate::metrics::Metrics;
 use crate::store::{NewNotification, NotificationLimits, Store, StoreError};
 use deliver::DeliveryError;
 use event::{Event, events};
@@ -61,6 +62,8 @@ pub(crate) struct Notifiers {
     /// There is one where the caller is connected to AWS.
     publisher: Option<Publisher>,
     surroundings: Surroundings,
+    /// What counts deliveries, in a service.
+    metrics: Option<Metrics>,
     /// Rings when something was recorded.
     recorded: tokio::sync::Notify,
 }
@@ -110,8 +113,15 @@ impl Notifiers {
             configured: configured.to_vec(),
             publisher,
             surroundings,
+            metrics: None,
             recorded: tokio::sync::Notify::new(),
         })
+    }
+
+    /// The same, with `metrics` to count what is delivered and what is given up.
+    #[must_use]
+    pub(crate) fn counted_by(self, metrics: Metrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
     }
 
     /// Whether nobody wants to be told anything.

@@ -53,7 +53,7 @@ fn run_step(step: &RunStep, plan: Option<&Plan>, now: Timestamp) -> Value {
     document["plan_step"] = (step.index + 1).into();
     document["rehearsal"] = step.rehearsal.as_str().into();
     document["rehearsal_detail"] = step.rehearsal.detail().into();
-    document["outcome"] = step.outcome.as_ref().map(|it| it.as_str()).into();
+    document["outcome"] = step.outcome.as_ref().map(amiwarden_core::StepOutcome::as_str).into();
     document["outcome_detail"] = step.outcome.as_ref().and_then(|it| it.detail()).into();
     document
 }

@@ -21,7 +21,9 @@ use amiwarden_policy::Policy;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::cycle::{Acceptance, Cycle, CycleError, Link, Planned, Prospect, Undoes, report_without_request};
+use crate::cycle::{
+    Acceptance, Cycle, CycleError, Link, Planned, Prospect, Stopwatch, Undoes, report_without_request,
+};
 use crate::executor::settle_open_intents;
 use crate::pause::PauseFile;
 use crate::progress::Progress;
@@ -114,6 +116,7 @@ impl Run<'_> {
         let readers: Vec<&Ec2Reader> = self.links.iter().map(|link| &link.reader).collect();
         settle_open_intents(self.store, &readers, config.settle_after, started_at).await?;
         let pause = PauseFile::of(config);
+        let stopwatch = Stopwatch::default();
         let cycle = Cycle {
             run_id: self.id,
             started_at,
@@ -131,6 +134,7 @@ impl Run<'_> {
             settle_after: config.settle_after,
             speed: &config.speed,
             clock: now,
+            stopwatch: &stopwatch,
             stop: self.stop,
             progress: self.progress,
         };

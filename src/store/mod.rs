@@ -145,6 +145,13 @@ impl StoreReader {
         Ok(())
     }
 
+    /// How far the ledger reaches.
+    pub async fn ledger_head(&self) -> Result<LedgerHead, StoreError> {
+        const READ: &str = "read the ledger's head";
+        let mut connection = self.connection(READ).await?;
+        ledger::newest(&mut connection).await
+    }
+
     /// Closes the file.
     pub async fn close(&self) {
         self.pool.close().await;

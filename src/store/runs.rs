@@ -1,7 +1,8 @@
 //! What is asked about runs.
 
 use amiwarden_core::{
-    Mode, PlanId, PolicyName, Rehearsal, RunId, ScopeReport, StepOutcome, StepReport, Timestamp, Totals,
+    Mode, PlanId, PolicyName, Rehearsal, RunId, ScopeFigures, ScopeReport, StepOutcome, StepReport,
+    Timestamp, Totals,
 };
 use sqlx::SqliteConnection;
 
@@ -232,6 +233,7 @@ async fn scopes(connection: &mut SqliteConnection, run: i64) -> Result<Vec<Scope
             images: read_count(images)?,
             gaps: from_json("the gaps of a scope", &gaps)?,
             dry_run_error,
+            figures: ScopeFigures::default(),
         })
     });
     scopes.collect()

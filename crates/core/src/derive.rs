@@ -191,6 +191,21 @@ fn monthly_cost(inventory: &Inventory, image: &Image) -> Fact<Cost> {
     Fact::Known(Cost { micro_usd })
 }
 
+/// What an image's snapshots cost a month, at most: those that it shares with no other image. By what was read of a
+/// snapshot, or else by the size of its volume, which the image itself tells; so it takes no call. `None` where not even
+/// that is known.
+pub fn cost_at_most(inventory: &Inventory, image: &Image) -> Option<Cost> {
+    let mut micro_usd = 0;
+    for device in &image.block_devices {
+        let Some(id) = device.snapshot.as_ref().filter(|id| inventory.images_of(id).count() <= 1) else {
+            continue;
+        };
+        let by_volume = || Some(u64::from(device.size_gib?) * STANDARD_MICRO_USD);
+        micro_usd += inventory.snapshots.get(id).and_then(snapshot_cost).or_else(by_volume)?;
+    }
+    Some(Cost { micro_usd })
+}
+
 /// At most what the snapshot bills: never more than its volume, nor than all blocks ever written.
 fn snapshot_cost(snapshot: &Snapshot) -> Option<u64> {
     let price = match snapshot.tier {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     Duration, Fact, FamilyPlace, Image, ImageUse, LaunchPermission, LaunchPermissions, Scope, Timestamp,
 };
@@ -63,7 +65,7 @@ impl Facts {
 }
 
 /// Money per month, in millionths of a US dollar.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cost {
     /// Millionths of a US dollar.
     pub micro_usd: u64,

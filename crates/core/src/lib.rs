@@ -17,6 +17,7 @@ mod derive;
 mod fact;
 mod facts;
 mod family;
+mod figures;
 mod fingerprint;
 mod guard;
 mod id;
@@ -45,10 +46,14 @@ pub use circumstances::{Circumstances, ImageTally, Tally, clock_doubt};
 pub use decision::{
     Because, Conflict, Decision, PlannedChange, Satisfied, Unresolved, Vetoed, decide, missing,
 };
-pub use derive::{Memory, derive_facts};
+pub use derive::{Memory, cost_at_most, derive_facts};
 pub use fact::{Fact, Need};
 pub use facts::{Cost, Facts};
 pub use family::{FamilyPlace, FamilyRule, ParseFamilyRuleError, place_families};
+pub use figures::{
+    Became, CallCounts, CallResult, CyclePhase, DecisionCount, Figures, PhaseDuration, Said, ScopeFigures,
+    count_decisions, saved, scope_figures,
+};
 pub use fingerprint::{EvidenceField, Fingerprint, Mask, fingerprint};
 pub use guard::{Guard, TrippedGuard, opted_out};
 pub use id::{AccountId, ImageId, ParseAccountIdError, PlanId, PolicyName, Region, RunId, Scope, SnapshotId};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use crate::{
-    Call, CandidateUses, Gap, Image, ImageId, ImageUse, LaunchPermissions, Listing, RetentionRule, Scope,
-    Snapshot, SnapshotId, SnapshotResult, Source, Timestamp,
+    Call, CallCounts, CandidateUses, Gap, Image, ImageId, ImageUse, LaunchPermissions, Listing,
+    RetentionRule, Scope, Snapshot, SnapshotId, SnapshotResult, Source, Timestamp,
 };
 
 /// Reads one scope. Nothing here changes anything, and nothing here fails silently: what could not be read is
@@ -59,6 +59,9 @@ pub trait CloudReader: Send + Sync {
 
     /// How many requests have been sent so far, retries included.
     fn calls_sent(&self) -> u64;
+
+    /// The same by operation and result, with the time that they waited for their tokens.
+    fn calls(&self) -> CallCounts;
 }
 
 /// Changes one scope.
@@ -75,6 +78,9 @@ pub trait CloudWriter: Send + Sync {
 
     /// How many requests have been sent so far.
     fn calls_sent(&self) -> u64;
+
+    /// The same by operation and result, with the time that they waited for their tokens.
+    fn calls(&self) -> CallCounts;
 }
 
 /// What EC2 confirmed.

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Conflict, Estimate, Gap, Held, ImageId, Kept, Mode, PlanId, PolicyFailure, PolicyName, RunId, Scope,
-    Source, Step, StepOutcome, StepReport, Timestamp, TrippedGuard,
+    Conflict, Estimate, Figures, Gap, Held, ImageId, Kept, Mode, PlanId, PolicyFailure, PolicyName, RunId,
+    Scope, ScopeFigures, Source, Step, StepOutcome, StepReport, Timestamp, TrippedGuard,
 };
 
 /// One run over all its scopes.
@@ -45,6 +45,9 @@ pub struct CycleReport {
     pub estimate: Estimate,
     /// Whether it was told to stop before its end.
     pub interrupted: bool,
+    /// What was counted besides, for the metrics.
+    #[serde(default)]
+    pub figures: Figures,
 }
 
 /// One scope of a run.
@@ -58,6 +61,9 @@ pub struct ScopeReport {
     pub gaps: Vec<(Source, Gap)>,
     /// Why nothing was rehearsed or changed there, if so: the endpoint does not honour `DryRun`.
     pub dry_run_error: Option<String>,
+    /// What was counted besides, for the metrics. Not stored.
+    #[serde(default)]
+    pub figures: ScopeFigures,
 }
 
 impl ScopeReport {

@@ -1,9 +1,10 @@
 //! The interceptor that sees every attempt of every request.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use amiwarden_core::{Scope, Timestamp};
+use amiwarden_core::{CallCounts, CallResult, Scope, Timestamp};
 use aws_sdk_ec2::config::interceptors::{
     AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
     FinalizerInterceptorContextRef,
@@ -14,7 +15,8 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use crate::errors::REQUEST_ID_HEADER;
+use crate::errors::{REQUEST_ID_HEADER, result_of_reply};
+use crate::http::Waited;
 
 /// What stands for the lack of a date among the seconds.
 const NO_DATE: i64 = i64::MIN;
@@ -34,6 +36,7 @@ pub(crate) enum Protocol {
 pub(crate) struct CallLog {
     scope: Arc<Scope>,
     sent: Arc<AtomicU64>,
+    counts: Arc<Mutex<CallCounts>>,
     /// The `Date` of the latest reply, in seconds.
     server_time: Arc<AtomicI64>,
     protocol: Protocol,
@@ -45,6 +48,7 @@ impl CallLog {
         Self {
             scope: Arc::new(scope),
             sent: Arc::default(),
+            counts: Arc::default(),
             server_time: Arc::new(AtomicI64::new(NO_DATE)),
             protocol: Protocol::Query,
         }
@@ -58,6 +62,11 @@ impl CallLog {
     /// How many requests have been sent, retries included.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// The same by operation and result.
+    pub(crate) fn counts(&self) -> CallCounts {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What the latest reply said about the time, if it said anything.
@@ -120,6 +129,15 @@ impl Intercept for CallLog {
             let date = response.headers().get("date").and_then(http_date);
             self.server_time.store(date.unwrap_or(NO_DATE), Ordering::Relaxed);
         }
+        let is_whole = matches!(context.output_or_error(), Some(Ok(_)));
+        let result = match response {
+            Some(response) => result_of_reply(response, is_whole),
+            None => CallResult::NoReply,
+        };
+        let waited = response.and_then(|response| response.extension::<Waited>());
+        let waited = waited.map_or(Duration::ZERO, |waited| waited.0);
+        let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).add(operation, result, waited_ms);
         tracing::debug!(
             operation,
             account = %self.scope.account,

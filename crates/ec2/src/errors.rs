@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::io;
 
-use amiwarden_core::{CallError, CallErrorKind};
+use amiwarden_core::{CallError, CallErrorKind, CallResult};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
@@ -215,6 +215,40 @@ impl Failure {
     fn has_code(&self, codes: &[&str]) -> bool {
         self.code.as_deref().is_some_and(|code| codes.contains(&code))
     }
+}
+
+/// How an attempt ended, for counting: by the reply alone, whatever is made of it later. `is_whole` is whether it could
+/// be read.
+pub(crate) fn result_of_reply(reply: &HttpResponse, is_whole: bool) -> CallResult {
+    let status = reply.status().as_u16();
+    if (200..300).contains(&status) {
+        return if is_whole { CallResult::Ok } else { CallResult::NoReply };
+    }
+    let code = code_of_reply(reply);
+    match code {
+        Some(DRY_RUN_OPERATION) => CallResult::Rehearsed,
+        None if status == 429 => CallResult::Throttled,
+        code => match kind_of_reply(code.unwrap_or(""), status) {
+            CallErrorKind::Throttled => CallResult::Throttled,
+            CallErrorKind::Denied => CallResult::Denied,
+            CallErrorKind::Gone | CallErrorKind::Refused => CallResult::Refused,
+            CallErrorKind::NoReply | CallErrorKind::ExecutedDryRun => CallResult::NoReply,
+        },
+    }
+}
+
+/// The error code as each protocol has it: an element `<Code>`, a header, or a field `__type` with a namespace before
+/// a `#`.
+fn code_of_reply(reply: &HttpResponse) -> Option<&str> {
+    if let Some(header) = reply.headers().get("x-amzn-errortype") {
+        return header.split(':').next();
+    }
+    let body = std::str::from_utf8(reply.body().bytes()?).ok()?;
+    if let Some((_, rest)) = body.split_once("<Code>") {
+        return rest.split_once("</Code>").map(|(code, _)| code);
+    }
+    let (_, rest) = body.split_once("\"__type\"")?;
+    rest.split('"').nth(1)?.rsplit('#').next()
 }
 
 /// What EC2's error code says; the status decides where the code is not known.

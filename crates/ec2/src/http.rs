@@ -87,6 +87,10 @@ fn unpaced(proxies: Proxies) -> SharedHttpClient {
     })
 }
 
+/// How long the request of a reply waited for its token. Requests without a reply leave none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waited(pub(crate) Duration);
+
 #[derive(Debug)]
 struct PacedClient {
     inner: SharedHttpClient,
@@ -137,10 +141,14 @@ impl HttpConnector for PacedConnector {
         let gate = self.pacer.as_ref().and_then(|pacer| pacer.gate(&request));
         let (inner, attempt) = (self.inner.clone(), self.attempt);
         HttpConnectorFuture::new(async move {
+            let asked_at = Instant::now();
             if let Some(gate) = &gate {
                 gate.pass().await;
             }
-            send(&inner, request, gate.as_deref(), attempt).await
+            let waited = asked_at.elapsed();
+            let mut reply = send(&inner, request, gate.as_deref(), attempt).await?;
+            reply.add_extension(Waited(waited));
+            Ok(reply)
         })
     }
 }

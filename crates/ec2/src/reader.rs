@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use amiwarden_core::{
-    CallError, CandidateUses, CloudReader, Gap, Image, ImageId, ImageUse, LaunchPermissions, Listing,
-    RetentionRule, Scope, Snapshot, SnapshotId, Source, TemplateVersions, Timestamp,
+    CallCounts, CallError, CandidateUses, CloudReader, Gap, Image, ImageId, ImageUse, LaunchPermissions,
+    Listing, RetentionRule, Scope, Snapshot, SnapshotId, Source, TemplateVersions, Timestamp,
 };
 
 use crate::client::Services;
@@ -164,5 +164,9 @@ impl CloudReader for Ec2Reader {
 
     fn calls_sent(&self) -> u64 {
         self.cloud.as_ref().map_or(0, |cloud| cloud.services.log.sent())
+    }
+
+    fn calls(&self) -> CallCounts {
+        self.cloud.as_ref().map_or_else(|_| CallCounts::default(), |cloud| cloud.services.log.counts())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use amiwarden_core::{Call, CallError, CallErrorKind, CloudWriter, ImageId, Receipt};
+use amiwarden_core::{Call, CallCounts, CallError, CallErrorKind, CloudWriter, ImageId, Receipt};
 use aws_sdk_ec2::Client;
 
 use crate::call_log::CallLog;
@@ -59,6 +59,10 @@ impl CloudWriter for Ec2Writer {
 
     fn calls_sent(&self) -> u64 {
         self.0.as_ref().map_or(0, |open| open.log.sent())
+    }
+
+    fn calls(&self) -> CallCounts {
+        self.0.as_ref().map_or_else(|_| CallCounts::default(), |open| open.log.counts())
     }
 }
 

@@ -130,7 +130,7 @@ impl World {
 /// Everything until the connection ends; a test that waits for ever has failed.
 pub(super) async fn read_all(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut bytes)).await;
+    let read = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut bytes)).await;
     // A reset is an end, too.
     let _ = read.expect("the server closes the connection");
     String::from_utf8(bytes).unwrap()

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiwarden_core::{
-    AccountId, Because, Change, Conflict, CycleReport, Estimate, FailureKind, Fingerprint, Gap, Guard, Held,
-    ImageId, Kept, LaunchPermission, Mask, Mode, PlanId, PolicyErrorReport, PolicyFailure, PolicyName,
-    Region, Rehearsal, RuleRef, RunId, Scope, ScopeReport, SnapshotFate, SnapshotId, SnapshotResult, Source,
-    Step, StepOutcome, StepReport, Timestamp, TrippedGuard,
+    AccountId, Because, Change, Conflict, CycleReport, Estimate, FailureKind, Figures, Fingerprint, Gap,
+    Guard, Held, ImageId, Kept, LaunchPermission, Mask, Mode, PlanId, PolicyErrorReport, PolicyFailure,
+    PolicyName, Region, Rehearsal, RuleRef, RunId, Scope, ScopeFigures, ScopeReport, SnapshotFate,
+    SnapshotId, SnapshotResult, Source, Step, StepOutcome, StepReport, Timestamp, TrippedGuard,
 };
 
 pub(super) fn timestamp(text: &str) -> Timestamp {
@@ -48,6 +48,7 @@ impl Sample {
                 images: 0,
                 gaps: Vec::new(),
                 dry_run_error: None,
+                figures: ScopeFigures::default(),
             }],
             steps: Vec::new(),
             held: Vec::new(),
@@ -59,6 +60,7 @@ impl Sample {
             api_calls: 57,
             estimate: Estimate { api_calls: 57, duration_ms: 4_321 },
             interrupted: false,
+            figures: Figures::default(),
         };
         Self { report, images: 0 }
     }
@@ -365,6 +367,7 @@ pub(crate) fn troubled() -> CycleReport {
         dry_run_error: Some(
             "DescribeImages with DryRun was answered as if it had been carried out".to_owned(),
         ),
+        figures: ScopeFigures::default(),
     });
     for held in report.held.iter_mut().take(3) {
         held.scope = other.clone();

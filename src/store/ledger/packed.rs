@@ -22,6 +22,7 @@ impl<'a> Packed<'a> {
     }
 
     /// The next row, of `N` integers and `M` texts.
+    #[expect(clippy::type_complexity, reason = "two arrays, taken apart where they arrive")]
     pub(super) fn row<const N: usize, const M: usize>(
         &mut self,
     ) -> Result<([i64; N], [Option<&'a [u8]>; M]), StoreError> {

@@ -181,7 +181,9 @@ impl Wanted {
             stored.runs = read_packed(connection, RUNS, list(&self.runs)?).await?;
             let runs: BTreeSet<i64> = unpack_runs(&stored.runs)?.into_values().collect();
             let mut numbers = Numbers::default();
-            runs.into_iter().for_each(|run| numbers.add(run));
+            for run in runs {
+                numbers.add(run);
+            }
             stored.decisions = decisions(connection, &list(&numbers.ranges)?).await?;
             stored.sets = packed(connection, SETS, &numbers).await?;
         }

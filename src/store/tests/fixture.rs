@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use amiwarden_core::{
-    AccountId, ActionKind, Because, Change, CycleReport, DeregistrationProtection, Fingerprint, Guard, Held,
-    Image, ImageId, ImageState, Inventory, Kept, Lineage, Listing, Mask, Mode, Plan, PlanId, PolicyName,
-    Reading, Region, Rehearsal, RuleRef, RunId, Scope, ScopeReport, Step, StepOutcome, StepReport, Timestamp,
+    AccountId, ActionKind, Because, Change, CycleReport, DeregistrationProtection, Figures, Fingerprint,
+    Guard, Held, Image, ImageId, ImageState, Inventory, Kept, Lineage, Listing, Mask, Mode, Plan, PlanId,
+    PolicyName, Reading, Region, Rehearsal, RuleRef, RunId, Scope, ScopeFigures, ScopeReport, Step,
+    StepOutcome, StepReport, Timestamp,
 };
 
 use crate::store::{
@@ -252,7 +253,13 @@ pub(crate) fn cycle_report(run: u32, plan: &Plan, reports: &[StepReport]) -> Cyc
         mode: Mode::Observe,
         started_at: day(i64::from(run)),
         finished_at: day(i64::from(run)),
-        scopes: vec![ScopeReport { scope: scope(), images: 3, gaps: Vec::new(), dry_run_error: None }],
+        scopes: vec![ScopeReport {
+            scope: scope(),
+            images: 3,
+            gaps: Vec::new(),
+            dry_run_error: None,
+            figures: ScopeFigures::default(),
+        }],
         steps: plan.steps.iter().cloned().zip(reports.iter().cloned()).collect(),
         held: plan.held.clone(),
         kept: Vec::new(),
@@ -263,5 +270,6 @@ pub(crate) fn cycle_report(run: u32, plan: &Plan, reports: &[StepReport]) -> Cyc
         api_calls: 9,
         estimate: amiwarden_core::Estimate::default(),
         interrupted: false,
+        figures: Figures::default(),
     }
 }

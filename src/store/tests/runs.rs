@@ -1,6 +1,6 @@
 //! Runs: how they are told afterwards.
 
-use amiwarden_core::{Gap, Mode, PolicyName, ScopeReport, Source};
+use amiwarden_core::{Gap, Mode, PolicyName, ScopeFigures, ScopeReport, Source};
 
 use super::fixture::{Place, cycle_report, day, new_run, plan, run_id, scope, scope_in};
 use crate::store::{PolicyRecord, RunState};
@@ -44,6 +44,7 @@ async fn a_run_tells_its_scopes_as_reported_last() {
         images: 7,
         gaps: vec![(Source::Instances, Gap::new("denied"))],
         dry_run_error: dry_run_error.map(str::to_owned),
+        figures: ScopeFigures::default(),
     };
     store.record_scope(&run_id(1), &report("us-east-1", None)).await.unwrap();
     store.record_scope(&run_id(1), &report("ap-south-1", None)).await.unwrap();
@@ -55,7 +56,13 @@ async fn a_run_tells_its_scopes_as_reported_last() {
     let detail = store.reader().run(&run_id(1)).await.unwrap().unwrap();
     let expected = [
         report("ap-south-1", None),
-        ScopeReport { scope: scope(), images: 3, gaps: Vec::new(), dry_run_error: None },
+        ScopeReport {
+            scope: scope(),
+            images: 3,
+            gaps: Vec::new(),
+            dry_run_error: None,
+            figures: ScopeFigures::default(),
+        },
         report("us-east-1", Some("it answered 200")),
     ];
     assert_eq!(detail.scopes, expected);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use amiwarden_core::AccountId;
 use aws_config::SdkConfig;
-use aws_sdk_organizations::types::Account;
+use aws_sdk_organizations::types::{Account, AccountState, AccountStatus};
 
 use crate::client::Timing;
 use crate::errors::Failure;
@@ -70,8 +70,8 @@ impl Listed {
         };
         // `Status` gives way to `State` (Organizations API reference, `Account`). Where neither is said, the attempt
         // to assume a role tells.
-        let status = account.status().map(|status| status.as_str());
-        let state = account.state().map(|state| state.as_str()).or(status);
+        let status = account.status().map(AccountStatus::as_str);
+        let state = account.state().map(AccountState::as_str).or(status);
         if state.is_none_or(|state| state == ACTIVE) { &mut self.active } else { &mut self.inactive }
             .insert(id);
     }
