@@ -21,6 +21,8 @@ const ROLE_CHARS_MAX: usize = 512 + 64;
 #[derive(Debug)]
 pub(super) struct RawAccount {
     place: Place,
+    /// Whether there is an id, be it one that can be read or not.
+    is_named: bool,
     id: Stated<AccountId>,
     role: Stated<String>,
     external_id: Stated<String>,
@@ -46,9 +48,17 @@ pub(super) fn read(top: &mut Section<'_>) -> Vec<RawAccount> {
 fn table(node: Node, problems: &mut Vec<Problem>) -> Option<RawAccount> {
     let place = node.place.clone();
     let mut section = Section::of_node("[[account]]", node, problems)?;
+    let named = section.node("id");
+    let is_named = named.is_some();
+    let id = named.and_then(|node| {
+        let place = node.place.clone();
+        let id = parsed(node).map_err(|problem| section.complain(problem)).ok()?;
+        Some(Placed { value: id, place })
+    });
     let raw = RawAccount {
         place,
-        id: section.value("id", parsed),
+        is_named,
+        id,
         role: section.value("role", role),
         external_id: section.value("external_id", external_id),
         regions: region_choice(&mut section, "regions"),
@@ -113,8 +123,10 @@ pub(super) fn accounts(raw: Vec<RawAccount>, problems: &mut Vec<Problem>) -> Vec
     let mut accounts: Vec<(AccountConfig, Place)> = Vec::new();
     for raw in raw {
         let Some(id) = raw.id else {
-            let problem = Problem::new(&raw.place, "this [[account]] does not say which account it is");
-            problems.push(problem.with_help("add its id, such as `id = \"111122223333\"`"));
+            if !raw.is_named {
+                let problem = Problem::new(&raw.place, "this [[account]] does not say which account it is");
+                problems.push(problem.with_help("add its id, such as `id = \"111122223333\"`"));
+            }
             continue;
         };
         if let Some((_, first)) = accounts.iter().find(|(other, _)| other.id == id.value) {

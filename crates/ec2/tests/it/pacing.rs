@@ -126,8 +126,10 @@ async fn each_operation_and_each_region_has_a_bucket_of_its_own() {
     })
     .await;
     // A second token of any bucket would take a quarter of an hour.
-    let connection = connection(&server, Some(pace(1.0, 0.001))).await;
     let elsewhere = Scope { region: Region::new("us-east-1"), ..scope() };
+    let regions = RegionChoice::Named(vec![scope().region, elsewhere.region.clone()]);
+    let paced = ConnectOptions { regions, pace: Some(pace(1.0, 0.001)), ..options(&server.url) };
+    let connection = connect(paced).await.unwrap();
     let all = async {
         for scope in [scope(), elsewhere] {
             connection.reader(&scope, TemplateVersions::Pinned).images().await;
