@@ -7,6 +7,7 @@ mod circumstances;
 mod decisions;
 mod deriving;
 mod families;
+mod figures;
 mod fingerprints;
 mod guards;
 mod pace;

@@ -6,6 +6,7 @@ mod candidates;
 mod clock;
 mod connecting;
 mod conversion;
+mod counting;
 mod failures;
 mod launching;
 mod once;
