@@ -22,20 +22,7 @@ fn values<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
 
 fn called(unit: &str) -> Cli {
     let [command] = values(unit, "ExecStart")[..] else { panic!("not one ExecStart in\n{unit}") };
-    let mut words: Vec<&str> = command.split_whitespace().collect();
-    // The metrics of a one-shot run come with the metrics; from then on this takes nothing away.
-    if !run_takes("metrics-file")
-        && let Some(at) = words.iter().position(|word| *word == "--metrics-file")
-    {
-        words.drain(at..at + 2);
-    }
-    Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{command}\n{error}"))
-}
-
-fn run_takes(flag: &str) -> bool {
-    let program = Cli::command();
-    let run = program.find_subcommand("run").unwrap();
-    run.get_arguments().any(|argument| argument.get_long() == Some(flag))
+    Cli::try_parse_from(command.split_whitespace()).unwrap_or_else(|error| panic!("{command}\n{error}"))
 }
 
 #[test]
