@@ -94,6 +94,7 @@ pub(crate) struct Planned {
     errors: Vec<PolicyErrorReport>,
     conflicts: Vec<(ImageId, Conflict)>,
     surveys: Vec<Survey>,
+    figures: Figures,
     /// The plan as it was before `--accept` let pass what a guard held back in it.
     accepted_plan: Option<Plan>,
 }
@@ -146,6 +147,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             plan: assembled.plan,
             kept: assembled.kept,
             surveys,
+            figures: Figures::default(),
             accepted_plan,
         })
     }
@@ -351,8 +353,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
     }
 
     /// The report of the run so far: what became of the steps of `plan`, and what was found today.
-    pub(crate) fn report(&self, mut planned: Planned, plan: &Plan, steps: Vec<StepReport>) -> CycleReport {
-        let figures = self.figures(&mut planned, plan, &steps);
+    pub(crate) fn report(&self, planned: Planned, plan: &Plan, steps: Vec<StepReport>) -> CycleReport {
         CycleReport {
             run_id: self.run_id.clone(),
             plan_id: plan.id.clone(),
@@ -374,12 +375,12 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
                 .sum(),
             estimate: estimate(plan, &self.speed.pace, self.speed.concurrent_scopes, self.started_at),
             interrupted: self.stop.is_cancelled(),
-            figures,
+            figures: planned.figures,
         }
     }
 
-    /// Counts what the metrics need besides, and puts into `planned` what concerns one scope.
-    fn figures(&self, planned: &mut Planned, plan: &Plan, steps: &[StepReport]) -> Figures {
+    /// Counts what the metrics need besides, for the report. The surveys are still to be there.
+    pub(crate) fn count(&self, planned: &mut Planned, plan: &Plan, steps: &[StepReport]) {
         let became = Became { steps: &plan.steps, reports: steps, held: &planned.plan.held };
         for survey in &planned.surveys {
             let of_survey = |report: &&mut ScopeReport| report.scope == survey.inventory.scope;
@@ -393,12 +394,12 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             calls.extend(&link.reader.calls());
             calls.extend(&link.writer.calls());
         }
-        Figures {
+        planned.figures = Figures {
             phases: self.stopwatch.durations(),
             calls,
             decisions: count_decisions(planned.surveys.iter().flat_map(|survey| &survey.decisions)),
             saved: saved(planned.surveys.iter().map(|survey| &survey.inventory), became),
-        }
+        };
     }
 }
 

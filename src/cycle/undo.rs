@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use amiwarden_core::{
-    Because, Change, CloudReader, CloudWriter, DoneChange, Guard, Held, Image, ImageId, ImageState,
+    Because, Change, CloudReader, CloudWriter, DoneChange, Figures, Guard, Held, Image, ImageId, ImageState,
     Inventory, Kept, LaunchPermissions, Listing, Plan, PolicyName, Present, Proof, RuleRef, Scope,
     ScopeFigures, ScopeReport, SnapshotId, Source, Step, Undo, prove, undo,
 };
@@ -88,6 +88,7 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             errors: Vec::new(),
             conflicts: Vec::new(),
             surveys: Vec::new(),
+            figures: Figures::default(),
             accepted_plan: None,
         };
         Ok(PlannedUndo { planned, undoes })

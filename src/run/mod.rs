@@ -257,6 +257,7 @@ fn performed(
     plan: &Plan,
     steps: Vec<StepReport>,
 ) -> Performed {
+    cycle.count(&mut planned, plan, &steps);
     let prospect = Box::new(cycle.prospect(&mut planned));
     Performed { report: cycle.report(planned, plan, steps), prospect }
 }
