@@ -63,7 +63,7 @@ file = "retire-stale.rhai"
        |
      2 | colour = true
        | ^^^^^^
-       = known here: `mode`, `store`, `aws`, `policies`, `policy`, `limits`, `usage`, `speed`, `schedule`, `notify` and `http`
+       = known here: `mode`, `store`, `aws`, `account`, `organization`, `policies`, `policy`, `limits`, `usage`, `speed`, `schedule`, `notify` and `http`
 
     amiwarden.toml:5:25: `Ireland` is not a Region's code, such as `eu-west-1`
        |
