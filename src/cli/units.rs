@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiwarden_core::Mode;
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use super::args::{Cli, Command};
 use crate::config::{self, LoadRequest, Overrides, WithoutFile};
