@@ -97,13 +97,14 @@ impl StoreReader {
     }
 
     /// In how many finished cycles each policy of `run` has been rehearsed as it stands, without a break: with the
-    /// same text and parameters, under the same configuration.
+    /// same text and parameters, under the same configuration, and by the same command: one schedule may look at other
+    /// accounts than another.
     pub async fn rehearsed_cycles(&self, run: &RunId) -> Result<BTreeMap<PolicyName, u32>, StoreError> {
         let mut connection = self.connection(COUNT).await?;
         let Some(run) = find_run(&mut connection, run).await? else { return Ok(BTreeMap::new()) };
         let rows: Vec<(String, u32)> = sqlx::query_as(
             "with this as (
-                 select run.run_id, run.config_digest, policy.policy_id, policy.name
+                 select run.run_id, run.command, run.config_digest, policy.policy_id, policy.name
                  from run join run_policy using (run_id) join policy using (policy_id)
                  where run.run_id = ?1
              ),
@@ -124,7 +125,8 @@ impl StoreReader {
              from this join other using (policy_id)
              left join run as cycle
              on cycle.run_id > other.run_id and cycle.run_id < this.run_id
-                and cycle.state = 'finished' and cycle.command not in ('plan', 'undo')
+                and cycle.state = 'finished' and cycle.command = this.command
+                and cycle.command not in ('plan', 'undo')
              group by this.name",
         )
         .bind(run)

@@ -64,10 +64,14 @@ async fn rehearsals_count_from_the_last_change_of_the_policy() {
     let place = Place::new();
     let store = place.open().await;
     let plan = plan("plan-1", Vec::new(), Vec::new());
-    // Runs 1 and 2 alike, 3 died, 4 only planned, 5 with another text, 6 with another configuration.
+    // Runs 1 and 2 alike, 3 died, 4 only planned, 5 with another text, 6 with another configuration, 9 by another
+    // schedule.
     let mut counted = Vec::new();
-    for n in 1..=8 {
+    for n in 1..=9 {
         let mut run = new_run(n);
+        if n == 9 {
+            run.command = "schedule other".to_owned();
+        }
         if n >= 5 {
             run.policies[0].digest = "another".to_owned();
         }
@@ -86,7 +90,7 @@ async fn rehearsals_count_from_the_last_change_of_the_policy() {
             store.finish_run(&cycle_report(n, &plan, &[])).await.unwrap();
         }
     }
-    assert_eq!(counted, [0, 1, 2, 2, 0, 0, 1, 2]);
+    assert_eq!(counted, [0, 1, 2, 0, 0, 0, 1, 2, 0]);
 }
 
 #[tokio::test]
