@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::SqliteConnection;
 
-use super::packed::{Packed, pack};
+use super::packed::{PackedRows, pack};
 use crate::store::StoreError;
 use crate::store::column::to_json;
 use crate::store::error::During;
@@ -49,15 +49,15 @@ impl Keys {
                 from json_each(?3) cross join scope on scope_id = json_each.value
              )"
         );
-        let packed: Option<Vec<u8>> = sqlx::query_scalar(sql)
+        let packed: PackedRows = sqlx::query(sql)
             .bind(list(&pointers.runs)?)
             .bind(list(&pointers.plans)?)
             .bind(list(&pointers.scopes)?)
             .fetch_one(connection)
             .await
-            .during("look up names")?;
-        let packed = packed.unwrap_or_default();
-        let mut rows = Packed::new(&packed);
+            .during("look up names")?
+            .into();
+        let mut rows = packed.rows()?;
         let mut keys = Self::default();
         while !rows.is_at_end() {
             let ([source, id], [name, region]) = rows.full_row()?;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use amiwarden_core::{PlanId, Timestamp};
-use sqlx::SqliteConnection;
+use sqlx::{Row as _, SqliteConnection};
 
 use super::acceptances::Acceptance;
 use super::claim::Claim;
@@ -14,7 +14,7 @@ use super::contents::{DecisionsCheck, PlanCheck};
 use super::encoding::{Entry, EntryKind, GENESIS, entry_hash};
 use super::finding::LedgerFinding;
 use super::head::Head;
-use super::packed::{Packed, pack};
+use super::packed::{PackedRows, pack};
 use super::vouched::{StoredPlan, Vouched, Wanted};
 use crate::store::StoreError;
 use crate::store::column::from_json;
@@ -34,7 +34,7 @@ pub(in crate::store) struct Paging {
 
 impl Paging {
     /// Smaller pages cost more of SQLite's time, larger ones more memory.
-    pub(in crate::store) const USUAL: Self = Self { entries_max: 4_000, lanes_max: 3 };
+    pub(in crate::store) const USUAL: Self = Self { entries_max: 2_000, lanes_max: 3 };
 }
 
 /// Where a page begins and ends, both included.
@@ -129,8 +129,8 @@ impl<'c> Lane<'c> {
             rows.iter().filter_map(|row| Some((row, Claim::read(row.kind, row.body)?))).collect();
         let wanted = self.wanted(&claims);
         wanted.read_plans(self.connection, &mut self.plans).await?;
-        let mut stored = wanted.read(self.connection).await?;
-        let vouched = Vouched::unpack(self.connection, &mut stored).await?;
+        let stored = wanted.read(self.connection).await?;
+        let vouched = Vouched::unpack(self.connection, &wanted, &stored).await?;
         for (row, claim) in claims {
             page.compare(row, claim, &vouched, &self.plans);
         }
@@ -244,8 +244,8 @@ impl<'a> Row<'a> {
     }
 }
 
-fn unpack(packed: &[u8]) -> Result<Vec<Row<'_>>, StoreError> {
-    let mut packed = Packed::new(packed);
+fn unpack(packed: &PackedRows) -> Result<Vec<Row<'_>>, StoreError> {
+    let mut packed = packed.rows()?;
     let mut rows = Vec::new();
     while !packed.is_at_end() {
         let ([sequence, at], [kind, run, body, hash]) = packed.row()?;
@@ -256,13 +256,7 @@ fn unpack(packed: &[u8]) -> Result<Vec<Row<'_>>, StoreError> {
 }
 
 /// The rows of a page, and what the chain goes on from.
-async fn read(connection: &mut SqliteConnection, span: Span) -> Result<(Vec<u8>, Before), StoreError> {
-    #[derive(sqlx::FromRow)]
-    struct Columns {
-        packed: Option<Vec<u8>>,
-        before: Option<i64>,
-        hash: Option<Vec<u8>>,
-    }
+async fn read(connection: &mut SqliteConnection, span: Span) -> Result<(PackedRows, Before), StoreError> {
     let sql = concat!(
         "select ",
         pack!(["sequence", "at"], ["kind", "run_key", "body", "hash"]),
@@ -274,8 +268,9 @@ async fn read(connection: &mut SqliteConnection, span: Span) -> Result<(Vec<u8>,
             where sequence between ?1 and ?2 order by sequence
          )"
     );
-    let Columns { packed, before, hash } =
-        sqlx::query_as(sql).bind(span.first).bind(span.last).fetch_one(connection).await.during(READ)?;
-    let hash = hash.as_deref().and_then(Sha::from_column).unwrap_or(GENESIS);
-    Ok((packed.unwrap_or_default(), Before { sequence: before.unwrap_or(0), hash }))
+    let row = sqlx::query(sql).bind(span.first).bind(span.last).fetch_one(connection).await.during(READ)?;
+    let sequence: Option<i64> = row.try_get("before").during(READ)?;
+    let hash: Option<&[u8]> = row.try_get("hash").during(READ)?;
+    let hash = hash.and_then(Sha::from_column).unwrap_or(GENESIS);
+    Ok((row.into(), Before { sequence: sequence.unwrap_or(0), hash }))
 }

@@ -1,6 +1,6 @@
 //! What is stored of that which a page of entries vouches for: a few statements for a whole page.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use amiwarden_core::{PlanId, Scope};
@@ -11,7 +11,7 @@ use sqlx::SqliteConnection;
 use super::body::DecisionsBody;
 use super::claim::{IntentClaim, OutcomeClaim};
 use super::keys::{Keys, Pointers};
-use super::packed::{Packed, pack};
+use super::packed::{PackedRows, pack};
 use crate::store::column::{count, read_scope, to_json};
 use crate::store::error::During;
 use crate::store::plans::plan_digest;
@@ -54,12 +54,12 @@ impl Numbers {
 /// What is stored, as it comes from SQLite.
 #[derive(Default)]
 pub(super) struct Stored {
-    runs: Vec<u8>,
-    decisions: Decisions,
-    sets: Vec<u8>,
-    intents: Vec<u8>,
+    runs: PackedRows,
+    /// Those that are not between the first and the last.
+    other_runs: PackedRows,
+    intents: PackedRows,
     undone: Vec<(i64, i64)>,
-    outcomes: Vec<u8>,
+    outcomes: PackedRows,
 }
 
 /// The changes of decisions, by the number of the run and by scope.
@@ -177,15 +177,21 @@ impl Wanted {
     /// Everything but the plans.
     pub(super) async fn read(&self, connection: &mut SqliteConnection) -> Result<Stored, StoreError> {
         let mut stored = Stored::default();
-        if !self.runs.is_empty() {
-            stored.runs = read_packed(connection, RUNS, list(&self.runs)?).await?;
-            let runs: BTreeSet<i64> = unpack_runs(&stored.runs)?.into_values().collect();
-            let mut numbers = Numbers::default();
-            for run in runs {
-                numbers.add(run);
+        if let (Some(first), Some(last)) = (self.runs.first(), self.runs.last()) {
+            let limit = self.runs.len().saturating_mul(2);
+            let between = sqlx::query(RUNS_BETWEEN).bind(first).bind(last).bind(count(limit));
+            stored.runs = between.fetch_one(&mut *connection).await.during(CHECK)?.into();
+            let mut found = HashSet::new();
+            let mut rows = stored.runs.rows()?;
+            while !rows.is_at_end() {
+                let (_, [run, _]) = rows.row::<4, 2>()?;
+                found.insert(run.unwrap_or_default());
             }
-            stored.decisions = decisions(connection, &list(&numbers.ranges)?).await?;
-            stored.sets = packed(connection, SETS, &numbers).await?;
+            let others: Vec<&String> =
+                self.runs.iter().filter(|run| !found.contains(run.as_bytes())).collect();
+            if !others.is_empty() {
+                stored.other_runs = read_packed(connection, RUNS, list(&others)?).await?;
+            }
         }
         stored.intents = packed(connection, INTENTS, &self.intents).await?;
         if !self.undoing.ranges.is_empty() {
@@ -197,13 +203,20 @@ impl Wanted {
 }
 
 impl<'a> Vouched<'a> {
-    /// Looks up the names that the rows point to, too.
+    /// Looks up the decisions of the runs, and the names that rows point to, too.
     pub(super) async fn unpack(
         connection: &mut SqliteConnection,
-        stored: &'a mut Stored,
+        wanted: &Wanted,
+        stored: &'a Stored,
     ) -> Result<Self, StoreError> {
         let intents = read_intents(&stored.intents)?;
-        let sets = read_sets(&stored.sets)?;
+        let mut runs = HashMap::new();
+        let mut sets = Vec::new();
+        read_runs(&stored.runs, &mut runs, &mut sets)?;
+        read_runs(&stored.other_runs, &mut runs, &mut sets)?;
+        sets.sort_by_key(|set| set.run);
+        let mut numbers = Numbers::default();
+        wanted.runs.iter().filter_map(|run| runs.get(run.as_bytes())).for_each(|run| numbers.add(*run));
         let mut pointers = Pointers::default();
         pointers.scopes.extend(sets.iter().map(|set| set.scope));
         for intent in &intents {
@@ -212,8 +225,8 @@ impl<'a> Vouched<'a> {
             pointers.scopes.insert(intent.scope);
         }
         Ok(Self {
-            decisions: std::mem::take(&mut stored.decisions),
-            runs: unpack_runs(&stored.runs)?,
+            decisions: decisions(connection, &numbers).await?,
+            runs,
             keys: Keys::read(connection, &pointers).await?,
             sets,
             intents,
@@ -269,7 +282,7 @@ impl<'a> Vouched<'a> {
     }
 }
 
-async fn decisions(connection: &mut SqliteConnection, runs: &str) -> Result<Decisions, StoreError> {
+async fn decisions(connection: &mut SqliteConnection, runs: &Numbers) -> Result<Decisions, StoreError> {
     #[derive(sqlx::FromRow)]
     struct Row {
         run_id: i64,
@@ -279,6 +292,9 @@ async fn decisions(connection: &mut SqliteConnection, runs: &str) -> Result<Deci
         at: i64,
         body: Option<Vec<u8>>,
         digest: Vec<u8>,
+    }
+    if runs.ranges.is_empty() {
+        return Ok(Decisions::new());
     }
     // Row by row: the first run of a store decides about every image.
     let mut rows = sqlx::query_as(
@@ -290,7 +306,7 @@ async fn decisions(connection: &mut SqliteConnection, runs: &str) -> Result<Deci
          join scope using (scope_id)
          order by decision.decision_id",
     )
-    .bind(runs)
+    .bind(list(&runs.ranges)?)
     .fetch(connection);
     let mut decisions: BTreeMap<(i64, Scope), Vec<StoredDecision>> = BTreeMap::new();
     while let Some(row) = rows.try_next().await.during(CHECK)? {
@@ -304,38 +320,47 @@ async fn decisions(connection: &mut SqliteConnection, runs: &str) -> Result<Deci
     Ok(decisions.into_iter().map(|(key, changed)| (key, Arc::new(changed))).collect())
 }
 
-const RUNS: &str = concat!(
-    "select ",
-    pack!(["run_id"], ["run_key"]),
-    " from json_each(?1) cross join run on run.run_key = json_each.value"
-);
-
-const SETS: &str = concat!(
-    "select ",
-    pack!(["run_id", "scope_id", "images", "at"], ["digest"]),
-    " from json_each(?1) as span
-      cross join decision_set on decision_set.run_id between span.value ->> 0 and span.value ->> 1"
-);
-
-fn unpack_runs(packed: &[u8]) -> Result<HashMap<&[u8], i64>, StoreError> {
-    let mut packed = Packed::new(packed);
-    let mut runs = HashMap::new();
-    while !packed.is_at_end() {
-        let ([run], [key]) = packed.full_row()?;
-        runs.insert(key, run);
-    }
-    Ok(runs)
+/// A run, and one scope that it decided about, if any.
+macro_rules! runs {
+    ($from:literal) => {
+        concat!(
+            "select ",
+            pack!(["run_id", "scope_id", "images", "at"], ["run_key", "digest"]),
+            " from (
+                select found.run_id, coalesce(scope_id, 0) as scope_id, coalesce(images, 0) as images,
+                       coalesce(at, 0) as at, run_key, digest
+                from (",
+            $from,
+            ") as found
+                left join decision_set on decision_set.run_id = found.run_id
+             )"
+        )
+    };
 }
 
-fn read_sets(packed: &[u8]) -> Result<Vec<StoredSet<'_>>, StoreError> {
-    let mut packed = Packed::new(packed);
-    let mut sets = Vec::new();
+/// From the first run of a page to its last: where nobody has changed anything, all others are between them.
+const RUNS_BETWEEN: &str = runs!(
+    "select run_id, run_key from run
+     where run_id between (select run_id from run where run_key = ?1)
+                      and (select run_id from run where run_key = ?2)
+     order by run_id limit ?3"
+);
+
+const RUNS: &str =
+    runs!("select run_id, run_key from json_each(?1) cross join run on run.run_key = json_each.value");
+
+fn read_runs<'a>(
+    packed: &'a PackedRows,
+    runs: &mut HashMap<&'a [u8], i64>,
+    sets: &mut Vec<StoredSet<'a>>,
+) -> Result<(), StoreError> {
+    let mut packed = packed.rows()?;
     while !packed.is_at_end() {
-        let ([run, scope, images, at], [digest]) = packed.full_row()?;
-        sets.push(StoredSet { run, scope, images, at, digest });
+        let ([run, scope, images, at], [key, digest]) = packed.row()?;
+        runs.insert(key.unwrap_or_default(), run);
+        sets.extend(digest.map(|digest| StoredSet { run, scope, images, at, digest }));
     }
-    sets.sort_by_key(|set| set.run);
-    Ok(sets)
+    Ok(())
 }
 
 /// What these intents undo. Few intents undo anything.
@@ -373,9 +398,9 @@ async fn packed(
     connection: &mut SqliteConnection,
     sql: &'static str,
     wanted: &Numbers,
-) -> Result<Vec<u8>, StoreError> {
+) -> Result<PackedRows, StoreError> {
     if wanted.ranges.is_empty() {
-        return Ok(Vec::new());
+        return Ok(PackedRows::default());
     }
     read_packed(connection, sql, list(&wanted.ranges)?).await
 }
@@ -384,14 +409,12 @@ async fn read_packed(
     connection: &mut SqliteConnection,
     sql: &'static str,
     wanted: String,
-) -> Result<Vec<u8>, StoreError> {
-    let packed: Option<Vec<u8>> =
-        sqlx::query_scalar(sql).bind(wanted).fetch_one(connection).await.during(CHECK)?;
-    Ok(packed.unwrap_or_default())
+) -> Result<PackedRows, StoreError> {
+    Ok(sqlx::query(sql).bind(wanted).fetch_one(connection).await.during(CHECK)?.into())
 }
 
-fn read_intents(packed: &[u8]) -> Result<Vec<StoredIntent<'_>>, StoreError> {
-    let mut packed = Packed::new(packed);
+fn read_intents(packed: &PackedRows) -> Result<Vec<StoredIntent<'_>>, StoreError> {
+    let mut packed = packed.rows()?;
     let mut intents = Vec::new();
     while !packed.is_at_end() {
         let ([id, run, plan, scope, index, at], [image, step, before]) = packed.full_row()?;
@@ -401,8 +424,8 @@ fn read_intents(packed: &[u8]) -> Result<Vec<StoredIntent<'_>>, StoreError> {
     Ok(intents)
 }
 
-fn read_outcomes(packed: &[u8]) -> Result<Vec<(i64, Sha)>, StoreError> {
-    let mut packed = Packed::new(packed);
+fn read_outcomes(packed: &PackedRows) -> Result<Vec<(i64, Sha)>, StoreError> {
+    let mut packed = packed.rows()?;
     let mut outcomes = Vec::new();
     while !packed.is_at_end() {
         let ([id, intent, at], [outcome, report]) = packed.full_row()?;
