@@ -14,6 +14,7 @@ mod harness;
 mod logging;
 mod lying_cloud;
 mod main_job;
+mod metrics_file;
 mod moto;
 mod notifying;
 mod pacing;
