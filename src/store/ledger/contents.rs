@@ -8,9 +8,9 @@ use amiwarden_core::{PlanId, Scope};
 use sqlx::SqliteConnection;
 
 use super::body::DecisionsBody;
+use super::decided::StoredDecision;
 use super::finding::LedgerFinding;
 use super::page::Page;
-use super::vouched::StoredDecision;
 use crate::store::StoreError;
 use crate::store::column::count;
 use crate::store::decisions::set_digest;

@@ -12,6 +12,7 @@ mod append;
 mod body;
 mod claim;
 mod contents;
+mod decided;
 mod encoding;
 mod export;
 mod finding;

@@ -1,6 +1,6 @@
 //! What is stored of that which a page of entries vouches for: a few statements for a whole page.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use amiwarden_core::{PlanId, Scope};
@@ -10,9 +10,10 @@ use sqlx::SqliteConnection;
 
 use super::body::DecisionsBody;
 use super::claim::{IntentClaim, OutcomeClaim};
+use super::decided::{Decided, StoredDecision, StoredRuns};
 use super::keys::{Keys, Pointers};
 use super::packed::{PackedRows, pack};
-use crate::store::column::{count, read_scope, to_json};
+use crate::store::column::to_json;
 use crate::store::error::During;
 use crate::store::plans::plan_digest;
 use crate::store::sha::Sha;
@@ -22,7 +23,7 @@ use crate::store::{IntentId, StoreError};
 // `cross join` keeps SQLite from choosing the order of the tables ("Query Planning", sqlite.org): from the list to
 // the few rows that it names, never the other way round.
 
-const CHECK: &str = "check what the ledger records";
+pub(super) const CHECK: &str = "check what the ledger records";
 
 /// What to look up.
 #[derive(Default)]
@@ -37,12 +38,12 @@ pub(super) struct Wanted {
 
 /// Numbers of rows. Those of neighbouring entries follow each other, so they are kept as ranges.
 #[derive(Default)]
-struct Numbers {
-    ranges: Vec<[i64; 2]>,
+pub(super) struct Numbers {
+    pub(super) ranges: Vec<[i64; 2]>,
 }
 
 impl Numbers {
-    fn add(&mut self, number: i64) {
+    pub(super) fn add(&mut self, number: i64) {
         match self.ranges.last_mut() {
             Some([first, last]) if (*first..=*last).contains(&number) => {}
             Some([_, last]) if last.checked_add(1) == Some(number) => *last = number,
@@ -54,24 +55,15 @@ impl Numbers {
 /// What is stored, as it comes from SQLite.
 #[derive(Default)]
 pub(super) struct Stored {
-    runs: PackedRows,
-    /// Those that are not between the first and the last.
-    other_runs: PackedRows,
+    runs: StoredRuns,
     intents: PackedRows,
     undone: Vec<(i64, i64)>,
     outcomes: PackedRows,
 }
 
-/// The changes of decisions, by the number of the run and by scope.
-type Decisions = BTreeMap<(i64, Scope), Arc<Vec<StoredDecision>>>;
-
 /// What is there. What could not be read as what amiwarden writes is absent.
 pub(super) struct Vouched<'a> {
-    /// The numbers of runs.
-    runs: HashMap<&'a [u8], i64>,
-    decisions: Decisions,
-    /// By run.
-    sets: Vec<StoredSet<'a>>,
+    decided: Decided<'a>,
     keys: Keys,
     /// By their numbers, as the outcomes.
     intents: Vec<StoredIntent<'a>>,
@@ -85,25 +77,6 @@ pub(super) struct StoredPlan {
     pub(super) digest: Sha,
     pub(super) run: String,
     pub(super) at: i64,
-}
-
-/// That an image's decision changed.
-pub(super) struct StoredDecision {
-    pub(super) image: String,
-    /// Of its text; absent where the image is not decided about any more.
-    pub(super) digest: Option<Sha>,
-    /// Whether the digest in the row is that of its text.
-    pub(super) is_consistent: bool,
-    pub(super) at: i64,
-}
-
-/// That a run decided about a scope.
-struct StoredSet<'a> {
-    run: i64,
-    scope: i64,
-    images: i64,
-    at: i64,
-    digest: &'a [u8],
 }
 
 /// An intent, as its row holds it.
@@ -177,22 +150,7 @@ impl Wanted {
     /// Everything but the plans.
     pub(super) async fn read(&self, connection: &mut SqliteConnection) -> Result<Stored, StoreError> {
         let mut stored = Stored::default();
-        if let (Some(first), Some(last)) = (self.runs.first(), self.runs.last()) {
-            let limit = self.runs.len().saturating_mul(2);
-            let between = sqlx::query(RUNS_BETWEEN).bind(first).bind(last).bind(count(limit));
-            stored.runs = between.fetch_one(&mut *connection).await.during(CHECK)?.into();
-            let mut found = HashSet::new();
-            let mut rows = stored.runs.rows()?;
-            while !rows.is_at_end() {
-                let (_, [run, _]) = rows.row::<4, 2>()?;
-                found.insert(run.unwrap_or_default());
-            }
-            let others: Vec<&String> =
-                self.runs.iter().filter(|run| !found.contains(run.as_bytes())).collect();
-            if !others.is_empty() {
-                stored.other_runs = read_packed(connection, RUNS, list(&others)?).await?;
-            }
-        }
+        stored.runs = StoredRuns::read(connection, &self.runs).await?;
         stored.intents = packed(connection, INTENTS, &self.intents).await?;
         if !self.undoing.ranges.is_empty() {
             stored.undone = undone(connection, &list(&self.undoing.ranges)?).await?;
@@ -210,25 +168,17 @@ impl<'a> Vouched<'a> {
         stored: &'a Stored,
     ) -> Result<Self, StoreError> {
         let intents = read_intents(&stored.intents)?;
-        let mut runs = HashMap::new();
-        let mut sets = Vec::new();
-        read_runs(&stored.runs, &mut runs, &mut sets)?;
-        read_runs(&stored.other_runs, &mut runs, &mut sets)?;
-        sets.sort_by_key(|set| set.run);
-        let mut numbers = Numbers::default();
-        wanted.runs.iter().filter_map(|run| runs.get(run.as_bytes())).for_each(|run| numbers.add(*run));
+        let decided = Decided::unpack(connection, &wanted.runs, &stored.runs).await?;
         let mut pointers = Pointers::default();
-        pointers.scopes.extend(sets.iter().map(|set| set.scope));
+        pointers.scopes.extend(decided.scopes());
         for intent in &intents {
             pointers.runs.insert(intent.run);
             pointers.plans.insert(intent.plan);
             pointers.scopes.insert(intent.scope);
         }
         Ok(Self {
-            decisions: decisions(connection, &numbers).await?,
-            runs,
+            decided,
             keys: Keys::read(connection, &pointers).await?,
-            sets,
             intents,
             outcomes: read_outcomes(&stored.outcomes)?,
             undone: &stored.undone,
@@ -237,26 +187,12 @@ impl<'a> Vouched<'a> {
 
     /// The changes of decisions that a run made in a scope.
     pub(super) fn changed(&self, run: &[u8], scope: &Scope) -> Arc<Vec<StoredDecision>> {
-        if self.decisions.is_empty() {
-            return Arc::default();
-        }
-        let Some(run) = self.runs.get(run) else { return Arc::default() };
-        self.decisions.get(&(*run, scope.clone())).cloned().unwrap_or_default()
+        self.decided.changed(run, scope)
     }
 
     /// Whether it is stored that the run decided at that time as the entry says.
     pub(super) fn has_set(&self, run: &[u8], at: i64, body: &DecisionsBody) -> bool {
-        let Some(&run) = self.runs.get(run) else { return false };
-        let sets = &self.sets[self.sets.partition_point(|set| set.run < run)..];
-        sets.iter().take_while(|set| set.run == run).any(|set| {
-            set.digest == body.sha256.0
-                && set.at == at
-                && set.images == count(body.images)
-                && self.keys.scopes.get(&set.scope).is_some_and(|(account, region)| {
-                    *account == body.scope.account.as_str().as_bytes()
-                        && *region == body.scope.region.as_str().as_bytes()
-                })
-        })
+        self.decided.has_set(run, at, body, &self.keys)
     }
 
     /// Whether the intent is stored as the entry says, and undoes what the entry says.
@@ -280,87 +216,6 @@ impl<'a> Vouched<'a> {
         let found = self.outcomes.binary_search_by_key(&claim.outcome_id, |(id, _)| *id);
         found.is_ok_and(|index| self.outcomes[index].1 == claim.sha256)
     }
-}
-
-async fn decisions(connection: &mut SqliteConnection, runs: &Numbers) -> Result<Decisions, StoreError> {
-    #[derive(sqlx::FromRow)]
-    struct Row {
-        run_id: i64,
-        account: String,
-        region: String,
-        image_key: String,
-        at: i64,
-        body: Option<Vec<u8>>,
-        digest: Vec<u8>,
-    }
-    if runs.ranges.is_empty() {
-        return Ok(Decisions::new());
-    }
-    // Row by row: the first run of a store decides about every image.
-    let mut rows = sqlx::query_as(
-        "select decision.run_id, scope.account, scope.region, image.image_key, decision.at, decision.body,
-                decision.digest
-         from json_each(?1) as span
-         cross join decision on decision.run_id between span.value ->> 0 and span.value ->> 1
-         join image using (image_id)
-         join scope using (scope_id)
-         order by decision.decision_id",
-    )
-    .bind(list(&runs.ranges)?)
-    .fetch(connection);
-    let mut decisions: BTreeMap<(i64, Scope), Vec<StoredDecision>> = BTreeMap::new();
-    while let Some(row) = rows.try_next().await.during(CHECK)? {
-        let row: Row = row;
-        let Ok(scope) = read_scope(&row.account, row.region) else { continue };
-        let digest = row.body.as_deref().map(Sha::of);
-        let is_consistent = row.digest == digest.as_ref().map_or(&[][..], |digest| &digest.0);
-        let decision = StoredDecision { image: row.image_key, digest, is_consistent, at: row.at };
-        decisions.entry((row.run_id, scope)).or_default().push(decision);
-    }
-    Ok(decisions.into_iter().map(|(key, changed)| (key, Arc::new(changed))).collect())
-}
-
-/// A run, and one scope that it decided about, if any.
-macro_rules! runs {
-    ($from:literal) => {
-        concat!(
-            "select ",
-            pack!(["run_id", "scope_id", "images", "at"], ["run_key", "digest"]),
-            " from (
-                select found.run_id, coalesce(scope_id, 0) as scope_id, coalesce(images, 0) as images,
-                       coalesce(at, 0) as at, run_key, digest
-                from (",
-            $from,
-            ") as found
-                left join decision_set on decision_set.run_id = found.run_id
-             )"
-        )
-    };
-}
-
-/// From the first run of a page to its last: where nobody has changed anything, all others are between them.
-const RUNS_BETWEEN: &str = runs!(
-    "select run_id, run_key from run
-     where run_id between (select run_id from run where run_key = ?1)
-                      and (select run_id from run where run_key = ?2)
-     order by run_id limit ?3"
-);
-
-const RUNS: &str =
-    runs!("select run_id, run_key from json_each(?1) cross join run on run.run_key = json_each.value");
-
-fn read_runs<'a>(
-    packed: &'a PackedRows,
-    runs: &mut HashMap<&'a [u8], i64>,
-    sets: &mut Vec<StoredSet<'a>>,
-) -> Result<(), StoreError> {
-    let mut packed = packed.rows()?;
-    while !packed.is_at_end() {
-        let ([run, scope, images, at], [key, digest]) = packed.row()?;
-        runs.insert(key.unwrap_or_default(), run);
-        sets.extend(digest.map(|digest| StoredSet { run, scope, images, at, digest }));
-    }
-    Ok(())
 }
 
 /// What these intents undo. Few intents undo anything.
@@ -405,7 +260,7 @@ async fn packed(
     read_packed(connection, sql, list(&wanted.ranges)?).await
 }
 
-async fn read_packed(
+pub(super) async fn read_packed(
     connection: &mut SqliteConnection,
     sql: &'static str,
     wanted: String,
@@ -435,6 +290,6 @@ fn read_outcomes(packed: &PackedRows) -> Result<Vec<(i64, Sha)>, StoreError> {
     Ok(outcomes)
 }
 
-fn list<T: Serialize + ?Sized>(wanted: &T) -> Result<String, StoreError> {
+pub(super) fn list<T: Serialize + ?Sized>(wanted: &T) -> Result<String, StoreError> {
     to_json("a list of rows", wanted)
 }
