@@ -79,7 +79,7 @@ fn tampering_is_found_named_and_ends_with_1() {
         ("update ledger set body = replace(body, 'enforce', 'observe') where sequence = 1", "entry 1, or"),
         ("delete from ledger where sequence = 2", "entry 2 is missing"),
         ("delete from ledger where sequence > 3", "the ledger ends at entry 3"),
-        ("update outcome set outcome = 'failed' where outcome_id = 1", "an outcome of intent 1"),
+        ("update outcome set outcome = 'failed' where intent_id = 1", "an outcome of intent 1"),
         ("delete from intent where intent_id = 2", "intent 2, which entry"),
         ("update plan set body = body || ' '", "plan-"),
     ];
