@@ -149,14 +149,16 @@ impl Wanted {
 
     /// Everything but the plans.
     pub(super) async fn read(&self, connection: &mut SqliteConnection) -> Result<Stored, StoreError> {
-        let mut stored = Stored::default();
-        stored.runs = StoredRuns::read(connection, &self.runs).await?;
-        stored.intents = packed(connection, INTENTS, &self.intents).await?;
-        if !self.undoing.ranges.is_empty() {
-            stored.undone = undone(connection, &list(&self.undoing.ranges)?).await?;
-        }
-        stored.outcomes = packed(connection, OUTCOMES, &self.outcomes).await?;
-        Ok(stored)
+        Ok(Stored {
+            runs: StoredRuns::read(connection, &self.runs).await?,
+            intents: packed(connection, INTENTS, &self.intents).await?,
+            undone: if self.undoing.ranges.is_empty() {
+                Vec::new()
+            } else {
+                undone(connection, &list(&self.undoing.ranges)?).await?
+            },
+            outcomes: packed(connection, OUTCOMES, &self.outcomes).await?,
+        })
     }
 }
 
