@@ -66,20 +66,33 @@ fn it_starts_runs_reloads_and_stops_as_a_service_manager_wants_it() {
     daemon.told_status("next run");
     daemon.logs("3 images, 0 steps");
 
+    let address = daemon.address();
+    let scraped = |series: &str| {
+        daemon.until(&format!("{series} is scraped"), || {
+            over_http::ask(&address, "GET", "/metrics", "").1.lines().any(|line| line == series)
+        });
+    };
+    scraped("amiwarden_policy_set_ok 1");
+    scraped("amiwarden_images{account=\"111122223333\",region=\"us-east-1\",state=\"available\"} 3");
+
     // A policy that cannot be read leaves what is in force.
     place.write("policies/only.rhai", "rule \"all\" when\n");
     daemon.told("RELOADING=1");
     daemon.logs("what was in force stays");
     daemon.told("READY=1");
+    scraped("amiwarden_policy_set_ok 0");
     let before = runs(&place).len();
     daemon.until("runs go on", || runs(&place).len() > before + 1);
 
     // Mended, it takes effect: it is rehearsed for one cycle, and then carried out.
     place.write("policies/only.rhai", DISABLE);
     daemon.logs("1 policies in force");
+    scraped("amiwarden_policy_set_ok 1");
     daemon.until("everything is disabled", || account.count("DisableImage") == 3);
     let held: Vec<Value> = runs(&place).into_iter().filter(|run| run["totals"]["held"] == 3).collect();
     assert!(!held.is_empty(), "the changed policy was rehearsed first: {:?}", runs(&place));
+
+    scraped("amiwarden_steps_total{outcome=\"done\"} 3");
 
     // Asked for, with the time by which `Type=notify-reload` knows the answer from an earlier one.
     daemon.forget();

@@ -15,7 +15,7 @@ const SELDOM: &str = "[[schedule]]\nname = \"seldom\"\ncron = \"0 0 29 2 *\"\nmi
 const TOKEN: &str = "correct-horse-battery-staple";
 
 /// The status and the body of the answer.
-fn ask(address: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+pub(super) fn ask(address: &str, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let length = body.len();
