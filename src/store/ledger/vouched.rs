@@ -53,7 +53,6 @@ impl Numbers {
 }
 
 /// What is stored, as it comes from SQLite.
-#[derive(Default)]
 pub(super) struct Stored {
     runs: StoredRuns,
     intents: PackedRows,
@@ -149,16 +148,11 @@ impl Wanted {
 
     /// Everything but the plans.
     pub(super) async fn read(&self, connection: &mut SqliteConnection) -> Result<Stored, StoreError> {
-        Ok(Stored {
-            runs: StoredRuns::read(connection, &self.runs).await?,
-            intents: packed(connection, INTENTS, &self.intents).await?,
-            undone: if self.undoing.ranges.is_empty() {
-                Vec::new()
-            } else {
-                undone(connection, &list(&self.undoing.ranges)?).await?
-            },
-            outcomes: packed(connection, OUTCOMES, &self.outcomes).await?,
-        })
+        let runs = StoredRuns::read(connection, &self.runs).await?;
+        let intents = packed(connection, INTENTS, &self.intents).await?;
+        let undone = undone(connection, &self.undoing).await?;
+        let outcomes = packed(connection, OUTCOMES, &self.outcomes).await?;
+        Ok(Stored { runs, intents, undone, outcomes })
     }
 }
 
@@ -221,13 +215,16 @@ impl<'a> Vouched<'a> {
 }
 
 /// What these intents undo. Few intents undo anything.
-async fn undone(connection: &mut SqliteConnection, intents: &str) -> Result<Vec<(i64, i64)>, StoreError> {
+async fn undone(connection: &mut SqliteConnection, intents: &Numbers) -> Result<Vec<(i64, i64)>, StoreError> {
+    if intents.ranges.is_empty() {
+        return Ok(Vec::new());
+    }
     sqlx::query_as(
         "select undo.intent_id, undo.undone_intent_id
          from json_each(?1) as span
          cross join undo on undo.intent_id between span.value ->> 0 and span.value ->> 1",
     )
-    .bind(intents)
+    .bind(list(&intents.ranges)?)
     .fetch_all(connection)
     .await
     .during(CHECK)
