@@ -140,13 +140,21 @@ fn loader(global: &Global, at_start: &Config) -> crate::driver::Load {
     Box::new(move || {
         let mut rules = load(&global)?;
         let config = &mut rules.config;
-        if config.store != at_start.store || config.aws != at_start.aws || config.http != at_start.http {
+        if config.store != at_start.store
+            || config.aws != at_start.aws
+            || config.http != at_start.http
+            || config.pause_file != at_start.pause_file
+        {
             tracing::warn!(
-                "[store], [aws] or [http] has changed: that takes effect when the service is restarted"
+                "[store], [aws], [[account]], [organization], [http] or limits.pause_file has changed: that takes \
+                 effect when the service is restarted"
             );
+            config.pause_file.clone_from(&at_start.pause_file);
             config.http = at_start.http.clone();
             config.store = at_start.store.clone();
             config.aws = at_start.aws.clone();
+            // What is rehearsed until then is rehearsed under the configuration that is in force.
+            rules.digest = config.digest();
         }
         Ok(rules)
     })

@@ -161,7 +161,8 @@ pub(super) async fn ask_about<R: CloudReader>(
     inventory.add_candidate_uses(source, answers);
 }
 
-fn are_neighbours(one: &Scope, other: &Scope) -> bool {
+/// Whether what one of them uses may be an image of the other.
+pub(super) fn are_neighbours(one: &Scope, other: &Scope) -> bool {
     one.region == other.region && one.account != other.account
 }
 

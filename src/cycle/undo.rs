@@ -8,7 +8,7 @@ use amiwarden_core::{
     ScopeFigures, ScopeReport, SnapshotId, Source, Step, Undo, prove, undo,
 };
 
-use super::evidence::{ask_about, fetch_usage};
+use super::evidence::{are_neighbours, ask_about, fetch_usage};
 use super::{Cycle, CycleError, Link, Planned};
 use crate::store::{DoneIntent, IntentId};
 
@@ -185,7 +185,8 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
         }
     }
 
-    /// Disabling an image again needs the same proof as disabling it in the first place. Sources that are read as a
+    /// Disabling an image again needs the same proof as disabling it in the first place, that other accounts do not use
+    /// it included. Sources that are read as a
     /// whole are read once for each scope.
     async fn prove(
         &self,
@@ -195,10 +196,30 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
     ) -> Proof {
         let now = (self.clock)();
         let scope = link.reader.scope();
+        let readers = self.links.iter().map(|link| &link.reader).chain(self.bystanders);
+        let concerned =
+            readers.filter(|other| other.scope() == scope || are_neighbours(scope, other.scope()));
+        for reader in concerned {
+            let inventory = inventories.entry(reader.scope().clone()).or_insert_with(|| {
+                Inventory::new(reader.scope().clone(), now).with_usage(self.usage.clone())
+            });
+            fetch_usage(reader, inventory, now).await;
+        }
+        let neighbours: Vec<Inventory> =
+            inventories.values().filter(|other| are_neighbours(scope, &other.scope)).cloned().collect();
         let inventory = inventories
             .entry(scope.clone())
             .or_insert_with(|| Inventory::new(scope.clone(), now).with_usage(self.usage.clone()));
-        fetch_usage(&link.reader, inventory, now).await;
+        inventory.images = BTreeMap::from([(image.id.clone(), image.clone())]);
+        let elsewhere = match self.unlisted {
+            Some(reason) => Some(Listing::partial(Vec::new(), reason)),
+            None if neighbours.is_empty() => None,
+            None => Some(inventory.uses_by_neighbours(neighbours.iter())),
+        };
+        if let Some(elsewhere) = elsewhere {
+            inventory.has_neighbours = true;
+            inventory.add_uses(Source::OtherAccounts, elsewhere, now);
+        }
         let sources: Vec<Source> = self.usage.per_candidate().collect();
         for source in sources {
             ask_about(&link.reader, inventory, source, std::slice::from_ref(&image.id), now).await;

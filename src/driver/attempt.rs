@@ -60,6 +60,12 @@ pub(super) enum AttemptError {
     /// No account can be worked with.
     #[error("AWS cannot be reached")]
     Connect(#[from] ConnectError),
+    /// The schedule names accounts or Regions that there are not.
+    #[error(
+        "none of the accounts and Regions that the schedule names can be looked at: compare its `accounts` and \
+         `regions` with what the configuration reaches"
+    )]
+    Nowhere,
     /// The run could not go on.
     #[error("the run could not go on")]
     Run(#[from] RunError),
@@ -115,6 +121,9 @@ impl Attempt {
         // Sessions of its own, named after the run.
         let connection = self.connection.for_run(&self.run_id).await?;
         let scopes = scopes(&connection, self.schedule.as_ref());
+        if scopes.is_empty() {
+            return Err(AttemptError::Nowhere);
+        }
         let links = links(&connection, &scopes, self.rules.config.usage.template_versions);
         let progress = Progress::hidden();
         let run = Run {

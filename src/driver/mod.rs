@@ -100,6 +100,7 @@ impl Driver {
         driver.parts.supervisor.ready();
         let mut heartbeat = driver.parts.supervisor.heartbeat();
         let (stop, stop_now) = (driver.parts.stop.clone(), driver.parts.stop_now.clone());
+        let mut failure = None;
         loop {
             if driver.current.is_none() {
                 if stop.is_cancelled() {
@@ -120,16 +121,22 @@ impl Driver {
                     driver.current = None;
                     driver.conclude(ended, &mut agenda).await;
                 }
-                ring = agenda.ring() => driver.answer(&ring, &mut agenda).await?,
+                ring = agenda.ring() => {
+                    let answered = driver.answer(&ring, &mut agenda).await;
+                    driver.stop_at_failure(answered, &mut failure);
+                }
                 () = driver.parts.desk.requested(), if !is_running => driver.begin(None, &mut agenda),
-                reason = reloads.next() => driver.reload(reason, &mut reloads, &mut agenda).await?,
+                reason = reloads.next() => {
+                    let reloaded = driver.reload(reason, &mut reloads, &mut agenda).await;
+                    driver.stop_at_failure(reloaded, &mut failure);
+                }
                 _ = heartbeat.tick() => driver.beat(),
             }
         }
         if driver.current.take().is_some() {
             tracing::warn!("stopped with a run under way: what was in flight is settled at the next start");
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 }
 
@@ -166,6 +173,15 @@ struct Driving {
 }
 
 impl Driving {
+    /// Without its bell the driver is of no use, but a run that is under way comes to its end first.
+    fn stop_at_failure(&self, result: Result<(), DriveError>, failure: &mut Option<DriveError>) {
+        if let Err(error) = result {
+            tracing::error!("the service cannot go on: {}", chain(&error));
+            self.parts.stop.cancel();
+            failure.get_or_insert(error);
+        }
+    }
+
     fn announce_stop(&mut self) {
         self.is_stopping = true;
         self.parts.supervisor.stopping();
@@ -200,6 +216,10 @@ impl Driving {
     fn begin(&mut self, ring: Option<&Ring>, agenda: &mut Agenda) {
         let now = Timestamp::now();
         let schedule = ring.and_then(|ring| agenda.schedule(&ring.schedule));
+        if ring.is_some() && schedule.is_none() {
+            // Without the schedule nobody knows what the run may do.
+            return;
+        }
         let run_id = RunId::new(Uuid::now_v7().to_string());
         let (command, tick) = if let Some(ring) = ring {
             (format!("schedule {}", ring.schedule), tick(ring, TickBecame::Started, &run_id))

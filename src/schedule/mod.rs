@@ -1,7 +1,7 @@
 //! Schedules: when runs are due.
 //!
 //! When a schedule is next due, and what becomes of a time that was missed, are pure functions of the expression and
-//! the clock; tokio-cron-scheduler only rings ([`Bell`]). Its own cron jobs keep a fixed offset from UTC and so drift
+//! the clock; tokio-cron-scheduler only rings (`bell`). Its own cron jobs keep a fixed offset from UTC and so drift
 //! at every change to daylight saving time, and it forgets everything at a restart.
 //!
 //! Deliberately absent: running anything, and remembering. The driver runs, the store remembers.
