@@ -157,6 +157,35 @@ fn what_another_account_uses_is_held_and_what_it_may_use_is_too() {
 }
 
 #[test]
+fn p2_an_undo_does_not_disable_what_another_account_uses_or_may_use() {
+    let disabled = |name: &str| json!({ "name": name, "account": OWN, "region": REGIONS[0], "created": "-100d", "state": "disabled" });
+    let other = [OTHER.to_owned()];
+    let used = json!([{ "image": "web-1", "account": OTHER }]);
+    let account =
+        Account::start(&fleet(&other, &[disabled("web-1"), disabled("web-2")], used.as_array().unwrap()));
+    let place = place(
+        &account,
+        &format!("[[account]]\nid = \"{OWN}\"\n[[account]]\nid = \"{OTHER}\"\nrole = \"amiwarden\"\n"),
+    );
+    place.write("policies/only.rhai", "rule \"all\" when image.is_disabled { enable(\"wanted\") }\n");
+    let done = place.run(&["run", "--enforce", "--yes", "--format", "json"]).code(0).json();
+    assert_eq!(done["totals"]["done"], 2, "{done}");
+    let plan = done["plan_id"].as_str().unwrap();
+    let held =
+        |report: &Value| having(&report["held"], &[("action", "disable"), ("guard", "usage-proof")]).len();
+
+    account.cloud().inject(Fault::new("AssumeRole", FaultKind::Denied).every_time());
+    let shut = place.run(&["undo", plan, "--yes", "--format", "json"]).json();
+    assert_eq!(held(&shut), 2, "nobody can tell what the other account uses: {shut}");
+    assert_eq!(account.count("DisableImage"), 0);
+
+    account.cloud().clear_faults();
+    let open = place.run(&["undo", plan, "--yes", "--format", "json"]).json();
+    assert_eq!(held(&open), 1, "{open}");
+    assert_eq!(account.count("DisableImage"), 1);
+}
+
+#[test]
 fn an_organization_that_cannot_be_listed_fails_the_run_and_holds_everything() {
     let account = Account::start(&fleet(&[OTHER.to_owned()], &[image("idle-1", OWN, "us-east-1")], &[]));
     account.cloud().deny("ListAccounts");
