@@ -8,6 +8,7 @@ mod apply;
 mod evidence;
 mod forecast;
 mod obstacles;
+mod report;
 mod standing;
 mod stopwatch;
 mod survey;
@@ -17,10 +18,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use amiwarden_core::{
-    Assembled, Became, CallCounts, Circumstances, CloudReader, CloudWriter, Conflict, CyclePhase,
-    CycleReport, Duration, Figures, Guard, ImageId, Kept, Limits, Mode, Plan, PolicyErrorReport, Rehearsal,
-    RunId, Scope, ScopeFigures, ScopeReport, StepOutcome, StepReport, Tally, Timestamp, UsageSettings,
-    clock_doubt, count_decisions, estimate, saved, scope_figures,
+    Assembled, Circumstances, CloudReader, CloudWriter, Conflict, CyclePhase, Duration, Figures, Guard,
+    ImageId, Kept, Limits, Mode, Plan, PolicyErrorReport, Rehearsal, RunId, Scope, ScopeReport, StepOutcome,
+    StepReport, Tally, Timestamp, UsageSettings, clock_doubt,
 };
 use futures::{StreamExt, TryStreamExt};
 use tokio::task::JoinError;
@@ -31,9 +31,11 @@ use crate::executor::{Clock, Executor, Gate, Rehearsed, rehearse_scope};
 use crate::pause::PauseFile;
 use crate::progress::Progress;
 use crate::store::{ScopeCount, Store, StoreError};
+use report::{conflicts, policy_errors, scope_report};
 
 pub(crate) use evidence::{Background, Planner};
 pub(crate) use forecast::{Approaching, Horizon, Notice, Prospect};
+pub(crate) use report::report_without_request;
 pub(crate) use stopwatch::Stopwatch;
 pub(crate) use survey::{RuleBook, Survey, ask_policies, list_images};
 pub(crate) use undo::{UNDO, Undoes};
@@ -351,88 +353,6 @@ impl<R: CloudReader, W: CloudWriter> Cycle<'_, R, W> {
             observed_at: self.started_at,
         }
     }
-
-    /// The report of the run so far: what became of the steps of `plan`, and what was found today.
-    pub(crate) fn report(&self, planned: Planned, plan: &Plan, steps: Vec<StepReport>) -> CycleReport {
-        CycleReport {
-            run_id: self.run_id.clone(),
-            plan_id: plan.id.clone(),
-            mode: self.mode,
-            started_at: self.started_at,
-            finished_at: (self.clock)(),
-            scopes: planned.scopes,
-            steps: plan.steps.iter().cloned().zip(steps).collect(),
-            held: planned.plan.held,
-            kept: planned.kept,
-            errors: planned.errors,
-            conflicts: planned.conflicts,
-            tripped: planned.plan.tripped,
-            switched_off: self.usage.disabled_sources.iter().copied().collect(),
-            api_calls: self
-                .links
-                .iter()
-                .map(|link| link.reader.calls_sent() + link.writer.calls_sent())
-                .sum(),
-            estimate: estimate(plan, &self.speed.pace, self.speed.concurrent_scopes, self.started_at),
-            interrupted: self.stop.is_cancelled(),
-            figures: planned.figures,
-        }
-    }
-
-    /// Counts what the metrics need besides, for the report. The surveys are still to be there.
-    pub(crate) fn count(&self, planned: &mut Planned, plan: &Plan, steps: &[StepReport]) {
-        let became = Became { steps: &plan.steps, reports: steps, held: &planned.plan.held };
-        for survey in &planned.surveys {
-            let of_survey = |report: &&mut ScopeReport| report.scope == survey.inventory.scope;
-            if let Some(report) = planned.scopes.iter_mut().find(of_survey) {
-                let (min_hold, now) = (self.limits.min_hold, self.started_at);
-                report.figures = scope_figures(&survey.inventory, &survey.facts, became, min_hold, now);
-            }
-        }
-        let mut calls = CallCounts::default();
-        for link in self.links {
-            calls.extend(&link.reader.calls());
-            calls.extend(&link.writer.calls());
-        }
-        planned.figures = Figures {
-            phases: self.stopwatch.durations(),
-            calls,
-            decisions: count_decisions(planned.surveys.iter().flat_map(|survey| &survey.decisions)),
-            saved: saved(planned.surveys.iter().map(|survey| &survey.inventory), became),
-        };
-    }
-}
-
-/// A report of a step of which nothing was sent.
-pub(crate) fn report_without_request(rehearsal: Rehearsal, outcome: StepOutcome) -> StepReport {
-    StepReport { rehearsal, outcome, request_id: None, snapshots: Vec::new(), note: None }
-}
-
-fn scope_report(survey: &Survey) -> ScopeReport {
-    let inventory = &survey.inventory;
-    ScopeReport {
-        scope: inventory.scope.clone(),
-        images: inventory.images.len(),
-        gaps: inventory.gaps().map(|(source, gap)| (source, gap.clone())).collect(),
-        dry_run_error: None,
-        figures: ScopeFigures::default(),
-    }
-}
-
-fn policy_errors(survey: &Survey) -> impl Iterator<Item = PolicyErrorReport> {
-    survey.decisions.iter().flat_map(|decision| {
-        decision.failures.iter().map(|(policy, failure)| PolicyErrorReport {
-            policy: policy.clone(),
-            image_id: decision.image.clone(),
-            failure: failure.clone(),
-        })
-    })
-}
-
-fn conflicts(survey: &Survey) -> impl Iterator<Item = (ImageId, Conflict)> {
-    survey.decisions.iter().flat_map(|decision| {
-        decision.conflicts.iter().map(|conflict| (decision.image.clone(), conflict.clone()))
-    })
 }
 
 /// Lets pass what a person has accepted on the command line of what tripped in `plan`. Returns whether there was
